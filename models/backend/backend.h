@@ -1,0 +1,90 @@
+// A device and its operations. One implementation per device: models/backend/cpu (oneDNN) and, as a plug-in loaded at
+// run time, models/backend/cuda. The device is chosen when the program runs (open_backend).
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+
+#include "models/backend/kernels.h"
+#include "models/backend/tensor.h"
+
+namespace avsr::backend {
+
+// Adam (Kingma and Ba 2015) and SGD with momentum, as PyTorch computes them. All tensors are flat, of equal count.
+struct AdamStep {
+  float rate = 3e-4f, beta1 = 0.9f, beta2 = 0.999f, epsilon = 1e-8f;
+  float weight_decay = 0;   // decoupled (AdamW) when `decoupled`, else added to the gradient
+  bool decoupled = false;
+  int64_t step = 1;         // counted from 1, for the bias correction
+  float gradient_scale = 1; // multiplies the gradient first: clipping
+};
+struct SgdStep {
+  float rate = 0.1f, momentum = 0.9f, weight_decay = 0, gradient_scale = 1;
+  int64_t step = 1;         // step 1 sets the momentum buffer to the gradient, as PyTorch
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  virtual std::string name() const = 0;  // "cpu", "cuda:0"
+  virtual std::string description() const = 0;  // one line for logs: the device, its library and version
+
+  // ---- memory
+  virtual std::shared_ptr<Buffer> allocate(size_t bytes) = 0;  // uninitialised
+  // Gives t this shape and type, channels last; keeps its memory when large enough, else replaces it (contents lost).
+  void resize(Tensor& t, const Shape& shape, DType dtype = DType::f32);
+  Tensor zeros(const Shape& shape);
+  // Host memory is channels last, `count` elements of t's type. download accepts private layouts.
+  virtual void upload(const void* host, const Tensor& t) = 0;
+  virtual void download(const Tensor& t, void* host) = 0;
+  std::vector<float> values(const Tensor& t);          // download of an f32 tensor
+  Tensor from_values(const Shape& shape, std::span<const float> values);
+  virtual void synchronize() = 0;
+
+  // ---- kernels, cached by specification and shape
+  virtual std::shared_ptr<Conv> conv(const ConvSpec& spec, const Shape& x) = 0;
+  virtual std::shared_ptr<BatchNorm> batch_norm(const BatchNormSpec& spec) = 0;
+  virtual std::shared_ptr<Pool> pool(const PoolSpec& spec, const Shape& x) = 0;
+  virtual std::shared_ptr<Linear> linear(int in, int out) = 0;
+  virtual std::shared_ptr<Recurrent> recurrent(const RecurrentSpec& spec, int64_t batch, int64_t steps) = 0;
+  virtual std::shared_ptr<CrossEntropy> cross_entropy(const CrossEntropySpec& spec) = 0;
+
+  // ---- element-wise and data movement. Outputs are resized unless the comment says "in place".
+  virtual void fill(Tensor& t, float value) = 0;                                  // in place
+  virtual void copy(const Tensor& x, Tensor& y) = 0;                              // y = x, keeps the layout of x
+  virtual void to_channels_last(const Tensor& x, Tensor& y) = 0;                  // y = x in the public layout
+  virtual void add(const Tensor& x, Tensor& y) = 0;                               // in place: y += x (same layout)
+  virtual void relu(const Tensor& x, Tensor& y) = 0;                              // may be in place
+  virtual void relu_backward(const Tensor& y, const Tensor& dy, Tensor& dx) = 0;  // may be in place on dy
+  // y = keep ? x / (1 - p) : 0, with keep decided by (seed, element index), so that it needs no stored mask;
+  // the gradient is the same call on dy. Channels-last tensors only.
+  virtual void dropout(const Tensor& x, float p, uint64_t seed, Tensor& y) = 0;
+  // (rows, C1), (rows, C2) <-> (rows, C1 + C2)
+  virtual void concatenate(const Tensor& a, const Tensor& b, Tensor& y) = 0;
+  virtual void split(const Tensor& y, int64_t first_columns, Tensor& a, Tensor& b) = 0;
+  // Packed frames (N, C) <-> padded batch (B, T, C), zero beyond lengths. Null lengths: all are `steps`.
+  virtual void pad(const Tensor& packed, const Lengths& lengths, int64_t steps, Tensor& padded) = 0;
+  virtual void pack(const Tensor& padded, const Lengths& lengths, Tensor& packed) = 0;
+  // In place: zero beyond lengths along axis 1 of (B, T, C), or along W of (B, 1, W, C) in any layout.
+  virtual void mask(Tensor& t, const Lengths& lengths) = 0;
+  // (B, T, C) -> (B, C), the mean over valid steps, and its gradient.
+  virtual void mean_over_time(const Tensor& x, const Lengths* lengths, Tensor& y) = 0;
+  virtual void mean_over_time_backward(const Tensor& dy, const Lengths* lengths, int64_t steps, Tensor& dx) = 0;
+  // Video input: windows of `depth` neighbouring frames around each valid frame, absent frames zero.
+  // frames: (B, T, H, W) u8; clip b's values become frame * scale[b] + shift[b]; mean_image (H, W) is subtracted first
+  // when not empty. y: (N, depth, H, W, 1).
+  virtual void time_windows(const Tensor& frames, std::span<const float> scale, std::span<const float> shift,
+                            const Tensor& mean_image, const Lengths& lengths, int depth, Tensor& y) = 0;
+
+  // ---- optimizer over a flat range of the parameter arena, in place
+  virtual double sum_of_squares(const Tensor& t) = 0;
+  virtual void adam(const AdamStep& step, const Tensor& gradient, Tensor& first, Tensor& second, Tensor& value) = 0;
+  virtual void sgd(const SgdStep& step, const Tensor& gradient, Tensor& momentum, Tensor& value) = 0;
+};
+
+// device: "auto", "cpu", "cuda" or "cuda:N". threads: 0 = all cores this process may use. Throws std::invalid_argument
+// on an unknown name and std::runtime_error with one clear line when the device is absent. "auto" takes a GPU where one
+// is usable, else the CPU. Implemented beside the program (pipeline/device.h) so that this folder knows no back end.
+
+}  // namespace avsr::backend

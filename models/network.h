@@ -1,0 +1,56 @@
+// The networks of the paper, assembled from layers: an audio stream, a video stream, or both with a fusion on top.
+//
+// Parameter names are paths and are the keys of the model file: video/{frontend,trunk,embed,temporal_conv,recurrent,head}/…,
+// audio/{frontend,trunk,embed,temporal_conv,recurrent,head}/…, fusion/{recurrent,head}/… . An audiovisual network has no
+// stream heads.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "models/backend/backend.h"
+#include "models/layers/parameters.h"
+#include "models/network_config.h"
+
+namespace avsr::models {
+
+// One batch on the device. A stream that the network lacks may be left empty.
+struct Inputs {
+  backend::Tensor video;                        // (B, T, H, W) u8 crops, H = W = config.video.crop
+  std::vector<float> video_scale, video_shift;  // (B): value = pixel * scale + shift
+  backend::Tensor mean_image;                   // (H, W), or empty
+  backend::Lengths frames;                      // (B): valid frames
+  backend::Tensor audio;                        // (B, S) z-normalised waveform, or (B, 4 T, F) MFCC at 100 per second
+  backend::Lengths samples;                     // (B): valid samples (or MFCC frames)
+};
+
+enum class Mode : uint8_t { training, inference };
+
+class Network {
+ public:
+  virtual ~Network() = default;
+
+  const NetworkConfig& config() const { return config_; }
+  // All parameters, gradients and batch-norm statistics, each kind in one flat arena.
+  layers::ParameterArena& parameters() { return arena_; }
+
+  // Logits (B, T, V), T the number of 40 ms steps of the longest clip (temporal-conv back-end: (B, 1, V)). `steps` receives
+  // each clip's valid steps. Training mode keeps what backward needs, uses batch statistics and dropout in every part that
+  // is not frozen; frozen parts (ParameterArena::frozen) run as in inference. step_seed keys the dropout.
+  virtual const backend::Tensor& forward(const Inputs& inputs, Mode mode, uint64_t step_seed,
+                                         backend::Lengths& steps) = 0;
+  // Adds the gradients of all parameters that are not frozen to the gradient arena; stops at the lowest such part.
+  virtual void backward(const backend::Tensor& dlogits) = 0;
+  // Features of the last forward call per stream before fusion, for `extract`: (B, T, D) of a named part.
+
+ protected:
+  explicit Network(NetworkConfig config) : config_(std::move(config)) {}
+  NetworkConfig config_;
+  layers::ParameterArena arena_;
+};
+
+// Throws std::invalid_argument naming the setting when the configuration is inconsistent.
+std::unique_ptr<Network> make_network(backend::Backend& backend, const NetworkConfig& config, uint64_t seed);
+
+}  // namespace avsr::models
