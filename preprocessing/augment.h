@@ -1,0 +1,60 @@
+// Random changes to a training clip, one draw for all its frames, and their quiet counterpart for testing.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "io/clip.h"
+#include "preprocessing/random.h"
+
+namespace avsr::preprocessing {
+
+// What a model is fed: a crop_size square of the stored mouth crop, resized to input_size.
+struct FrameGeometry {
+  int crop_size = 88;
+  int input_size = 88;    // = crop_size: no resizing
+  void validate() const;  // throws std::invalid_argument
+};
+
+struct AugmentSettings {
+  bool random_crop = true;  // offsets uniform over all positions
+  double flip_probability = 0.5;
+  double rotation_degrees = 0;        // uniform in +-
+  double scaling = 0;                 // 0.1: uniform in 0.9 … 1.1
+  double brightness = 0;              // added, uniform in +- this many grey levels
+  double contrast = 0;                // 0.2: factor around the clip's mean, uniform in 0.8 … 1.2
+  double time_mask_probability = 0;   // one stretch of frames is replaced by the clip's mean frame
+  int time_mask_frames = 10;          // its longest length
+  double audio_mask_probability = 0;  // one stretch of samples is set to 0
+  double audio_mask_seconds = 0.2;    // its longest length
+  bool audio_noise = true;            // babble at one of the seven levels, see draw_training_snr
+  void validate() const;              // throws std::invalid_argument
+};
+
+// The draws for one clip: fixed by (seed, epoch, clip key), whatever the thread or the order.
+struct VideoDraw {
+  int top = 0, left = 0;
+  bool flip = false;
+  double angle = 0, scale = 1;  // radians; > 1 enlarges
+  double brightness = 0, contrast = 1;
+  int mask_start = 0, mask_frames = 0;
+};
+// frames of count x height x width, stored size. Throws std::invalid_argument when smaller than the crop.
+VideoDraw draw_video(const AugmentSettings& settings, const FrameGeometry& geometry, const io::Frames& frames,
+                     Random random);
+VideoDraw centre_draw(const FrameGeometry& geometry, const io::Frames& frames);
+// (T, H, W) -> (T, input_size, input_size), u8 to u8.
+io::Frames apply(const VideoDraw& draw, const FrameGeometry& geometry, const io::Frames& frames);
+
+// The two above in one: training and test.
+io::Frames augment_video(const AugmentSettings& settings, const FrameGeometry& geometry, const io::Frames& frames,
+                         Random random);
+io::Frames centre_crop(const FrameGeometry& geometry, const io::Frames& frames);
+
+// Area averaging when smaller, bilinear when larger.
+io::Frames resize(const io::Frames& frames, int height, int width);
+
+// Time masking of the sound, in place.
+void mask_audio(const AugmentSettings& settings, io::Waveform& wave, Random random);
+
+}  // namespace avsr::preprocessing

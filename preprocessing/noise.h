@@ -1,0 +1,81 @@
+// Adding noise to speech at an exact signal-to-noise ratio, and where the noise comes from.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "io/clip.h"
+#include "preprocessing/random.h"
+
+namespace avsr::preprocessing {
+
+// ---- mixing
+enum class MixResult {
+  mixed,
+  silent_speech,  // the speech has no power: any SNR is undefined; left unchanged
+  silent_noise,   // the noise has no power; left unchanged
+};
+enum class MixOverflow {
+  keep,   // samples may pass +-1: nothing is lost in floating point, and z-normalisation follows
+  scale,  // the whole mixture is scaled so that its peak is 1: for writing to integer files; the SNR is unchanged
+};
+// speech += g * noise with g chosen so that 10 log10(sum speech^2 / sum (g noise)^2) = snr_db over the whole clip.
+// Noise shorter than the speech repeats, longer noise is cut; its power is taken over what is used. `clip` names the
+// clip in errors. Throws std::runtime_error on a sample that is not finite, std::invalid_argument on a non-finite
+// snr_db.
+MixResult mix_noise(io::Waveform& speech, const io::Waveform& noise, double snr_db, const std::string& clip,
+                    MixOverflow overflow = MixOverflow::keep);
+
+// Gaussian white noise of power 1.
+io::Waveform white_noise(uint64_t key, size_t samples);
+
+// Linear-interpolated resampling: plays `factor` times faster (pitch and speed rise together). factor in [0.25, 4].
+io::Waveform change_speed(const io::Waveform& wave, double factor);
+
+// ---- babble
+struct BabbleSettings {
+  int voices = 8;                   // utterances summed at every moment; at least 8
+  double slowest = 1, fastest = 1;  // each voice's speed is drawn from this range (0.8 … 1.25 makes new voices of old)
+  void validate() const;            // throws std::invalid_argument
+};
+
+// Utterances of the talkers that one split may use. Training, validation and test each have their own bank, made of
+// disjoint talkers (check_disjoint), so that no noise segment and no talker is ever shared.
+class NoiseBank {
+ public:
+  explicit NoiseBank(const BabbleSettings& settings = {}) : settings_(settings) { settings_.validate(); }
+  // Silent utterances are refused (std::invalid_argument). Scaled to power 1.
+  void add(const std::string& talker, const io::Waveform& utterance);
+  size_t size() const { return utterances_.size(); }
+  // Sorted, without repetition.
+  std::vector<std::string> talkers() const;
+  // A hash of all utterances and settings, for reports: equal banks give equal noise.
+  uint64_t fingerprint() const;
+
+  // `voices` different utterances (all distinct while the bank has enough of them), each of power 1, started at random
+  // offsets and repeated with others until `samples` are full, summed. The same for the same bank, seed, clip and
+  // length on every machine. Throws std::runtime_error when the bank has fewer utterances than voices.
+  io::Waveform babble(uint64_t seed, std::string_view clip_key, size_t samples) const;
+
+ private:
+  struct Utterance {
+    std::string talker;
+    io::Waveform wave;
+  };
+  void add_voice(Random& random, size_t first_utterance, std::vector<double>& sum) const;
+  BabbleSettings settings_;
+  std::vector<Utterance> utterances_;
+};
+
+// Throws std::invalid_argument naming the talkers that two banks share.
+void check_disjoint(const NoiseBank& a, const NoiseBank& b);
+
+// ---- training levels
+// The seven levels of the schedule, equally likely; no value = clean.
+inline constexpr double kTrainingSnrs[] = {20, 15, 10, 5, 0, -5};
+std::optional<double> draw_training_snr(Random& random);
+
+}  // namespace avsr::preprocessing
