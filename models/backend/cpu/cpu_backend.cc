@@ -1,0 +1,48 @@
+#include "models/backend/cpu/cpu_backend.h"
+
+#include <fmt/format.h>
+#include <omp.h>
+
+#include "models/backend/cpu/onednn.h"
+
+namespace avsr::backend::cpu {
+namespace {
+
+class CpuBuffer final : public Buffer {
+ public:
+  explicit CpuBuffer(size_t bytes) : bytes_(bytes) { memory_.reserve(bytes); }
+  void* data() override { return memory_.reserve(bytes_); }
+  size_t bytes() const override { return bytes_; }
+
+ private:
+  HostMemory memory_;
+  size_t bytes_;
+};
+
+std::string instruction_set() {
+  if (__builtin_cpu_supports("avx512bw")) return "AVX-512";
+  if (__builtin_cpu_supports("avx2")) return "AVX2";
+  return "SSE";
+}
+
+}  // namespace
+
+CpuBackend::CpuBackend(int threads)
+    : threads_(threads > 0 ? threads : omp_get_num_procs()),
+      channel_block_(__builtin_cpu_supports("avx512bw") ? 16 : 8),
+      onednn_(std::make_unique<OneDnn>()) {
+  omp_set_num_threads(threads_);
+}
+
+CpuBackend::~CpuBackend() = default;
+
+std::string CpuBackend::description() const {
+  const dnnl_version_t& v = *dnnl_version();
+  return fmt::format("cpu: {} threads, {}, oneDNN {}.{}.{}", threads_, instruction_set(), v.major, v.minor, v.patch);
+}
+
+std::shared_ptr<Buffer> CpuBackend::allocate(size_t bytes) { return std::make_shared<CpuBuffer>(bytes); }
+
+std::unique_ptr<Backend> make_cpu_backend(int threads) { return std::make_unique<CpuBackend>(threads); }
+
+}  // namespace avsr::backend::cpu
