@@ -1,0 +1,38 @@
+// Files that appear whole or not at all.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace avsr::io {
+
+// A unique temporary name in the folder of `path`, and what happens to it: commit() flushes it to disk and renames it
+// to `path`; the destructor removes it if it was never committed. For writers that need a file name (FFmpeg,
+// libarchive).
+class AtomicFile {
+ public:
+  explicit AtomicFile(std::string path);  // creates the folder where needed; throws std::runtime_error
+  ~AtomicFile();
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+
+  const std::string& temporary_path() const { return temporary_; }
+  void commit();
+
+ private:
+  std::string path_, temporary_;
+  bool committed_ = false;
+};
+
+// Temporary name, write, fsync, rename. A full disk or a missing permission throws std::runtime_error naming the file;
+// the old file, if any, is then untouched. Folders are created.
+void write_file_atomically(const std::string& path, std::string_view text);
+void write_file_atomically(const std::string& path, std::span<const uint8_t> bytes);
+
+std::string read_text_file(const std::string& path);
+std::vector<uint8_t> read_binary_file(const std::string& path);
+
+}  // namespace avsr::io
