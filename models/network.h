@@ -1,8 +1,9 @@
 // The networks of the paper, assembled from layers: an audio stream, a video stream, or both with a fusion on top.
 //
-// Parameter names are paths and are the keys of the model file: video/{frontend,trunk,embed,temporal_conv,recurrent,head}/…,
-// audio/{frontend,trunk,embed,temporal_conv,recurrent,head}/…, fusion/{recurrent,head}/… . An audiovisual network has no
-// stream heads.
+// Parameter names are paths and are the keys of the model file:
+// video/{frontend,trunk,embed,temporal_conv,recurrent,head}/…,
+// audio/{frontend,trunk,embed,temporal_conv,recurrent,head}/…, fusion/{recurrent,head}/… . An audiovisual network has
+// no stream heads.
 #pragma once
 
 #include <memory>
@@ -35,19 +36,29 @@ class Network {
   // All parameters, gradients and batch-norm statistics, each kind in one flat arena.
   layers::ParameterArena& parameters() { return arena_; }
 
-  // Logits (B, T, V), T the number of 40 ms steps of the longest clip (temporal-conv back-end: (B, 1, V)). `steps` receives
-  // each clip's valid steps. Training mode keeps what backward needs, uses batch statistics and dropout in every part that
-  // is not frozen; frozen parts (ParameterArena::frozen) run as in inference. step_seed keys the dropout.
+  // Logits (B, T, V), T the number of 40 ms steps of the longest clip (temporal-conv back-end: (B, 1, V)). `steps`
+  // receives each clip's valid steps. Training mode keeps what backward needs, uses batch statistics and dropout in
+  // every part that is not frozen; frozen parts (ParameterArena::frozen) run as in inference. step_seed keys the
+  // dropout.
   virtual const backend::Tensor& forward(const Inputs& inputs, Mode mode, uint64_t step_seed,
                                          backend::Lengths& steps) = 0;
   // Adds the gradients of all parameters that are not frozen to the gradient arena; stops at the lowest such part.
   virtual void backward(const backend::Tensor& dlogits) = 0;
-  // Features of the last forward call per stream before fusion, for `extract`: (B, T, D) of a named part.
+  // Output (B, T, D) of a part in the last forward call: "video/embed", "video/recurrent", "audio/embed",
+  // "audio/recurrent", "fusion/recurrent". Throws std::invalid_argument when the network has no such part.
+  virtual const backend::Tensor& features(const std::string& part) const = 0;
+
+  // With true, batch norm in frozen parts uses the batch's statistics in training mode and moves the running ones, as
+  // the public code did ("fixed" front-ends kept learning their statistics). Default false: frozen parts stay
+  // bit-equal.
+  void set_statistics_move(bool move) { statistics_move_ = move; }
+  bool statistics_move() const { return statistics_move_; }
 
  protected:
   explicit Network(NetworkConfig config) : config_(std::move(config)) {}
   NetworkConfig config_;
   layers::ParameterArena arena_;
+  bool statistics_move_ = false;
 };
 
 // Throws std::invalid_argument naming the setting when the configuration is inconsistent.

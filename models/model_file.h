@@ -1,0 +1,48 @@
+// A model on disk: one safetensors file with all that is needed to use the network rightly.
+//
+// Tensors: every parameter and batch-norm statistic under its path, in our own layout (channels last: a convolution
+// weight is (out, depth, height, width, in); PyTorch's is (out, in, depth, height, width)). Recurrent and linear
+// weights are as in PyTorch. Metadata, each value a string: "format" = "avsr-model-1", and JSON texts "architecture",
+// "labels", "preprocessing", "provenance".
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "models/network.h"
+
+namespace avsr::models {
+
+struct ModelFile {
+  NetworkConfig config;
+  std::vector<std::string> labels;  // as many as config.labels
+  nlohmann::json preprocessing;  // crop rule, normalisation, frame rate, audio trim: written and read by the pipeline
+  nlohmann::json provenance;     // recipe, stage, seed, data hash, program version
+};
+
+// Written atomically. Throws std::invalid_argument when labels and config disagree, std::runtime_error on i/o.
+void save_model(const std::filesystem::path& path, const ModelFile& file, layers::ParameterArena& arena);
+
+struct LoadedModel {
+  ModelFile file;
+  std::unique_ptr<Network> network;
+};
+// Strict: every parameter of the network must be in the file with its shape, and nothing else may be.
+LoadedModel load_model(const std::filesystem::path& path, backend::Backend& backend);
+ModelFile read_model_header(const std::filesystem::path& path);  // without the weights
+
+struct LoadReport {
+  std::vector<std::string> loaded;   // paths copied into the arena
+  std::vector<std::string> ignored;  // in the file, not asked for
+};
+// Copies the parts under `prefixes` (whole path components; {""} is everything) into the arena, statistics included.
+// Throws std::runtime_error listing every parameter of those parts that the file lacks, has in another shape, or has
+// and the arena lacks, before anything is copied. A prefix that matches nothing in the arena is std::invalid_argument.
+LoadReport load_parameters(const std::filesystem::path& path, layers::ParameterArena& arena,
+                           const std::vector<std::string>& prefixes);
+
+}  // namespace avsr::models

@@ -1,0 +1,36 @@
+// The safetensors container: named float tensors and string metadata in one file, readable from Python.
+//
+// Layout: 8 bytes little-endian header length, a JSON header, then the tensors' bytes without gaps.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "models/backend/tensor.h"
+
+namespace avsr::models {
+
+struct HostTensor {
+  std::string name;
+  backend::Shape shape;
+  std::vector<float> values;  // row-major
+};
+
+struct SafetensorsFile {
+  std::map<std::string, std::string> metadata;
+  std::vector<HostTensor> tensors;
+
+  const HostTensor* find(const std::string& name) const;  // null when absent
+};
+
+// Atomic: written beside the target, flushed to disk, renamed. Throws std::runtime_error naming the file.
+void write_safetensors(const std::filesystem::path& path, const SafetensorsFile& file);
+
+// F32 and F64 tensors (F64 becomes float). Throws std::runtime_error naming the file when it is absent, cut short, not
+// this format, or of another element type.
+SafetensorsFile read_safetensors(const std::filesystem::path& path);
+std::map<std::string, std::string> read_safetensors_metadata(const std::filesystem::path& path);  // the header alone
+
+}  // namespace avsr::models
