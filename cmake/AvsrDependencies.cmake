@@ -1,4 +1,4 @@
-# Every third-party library, found once. `./run setup` installs all of them from the distribution.
+# Every third-party library, found once. `./run setup` installs all of them from the distribution (docs/third-party.md).
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 find_package(OpenMP REQUIRED COMPONENTS CXX)
@@ -6,35 +6,39 @@ find_package(OpenMP REQUIRED COMPONENTS CXX)
 pkg_check_modules(ffmpeg REQUIRED IMPORTED_TARGET libavformat libavcodec libavutil libswscale libswresample)
 pkg_check_modules(sndfile REQUIRED IMPORTED_TARGET sndfile)
 pkg_check_modules(libarchive REQUIRED IMPORTED_TARGET libarchive)
-# oneDNN's own CMake package also wants OpenCL's headers, which nothing here includes: find the library itself.
-find_path(DNNL_INCLUDE_DIR dnnl.hpp REQUIRED)
-find_library(DNNL_LIBRARY dnnl REQUIRED)
-add_library(DNNL::dnnl UNKNOWN IMPORTED)
-set_target_properties(DNNL::dnnl PROPERTIES IMPORTED_LOCATION ${DNNL_LIBRARY}
-                      INTERFACE_INCLUDE_DIRECTORIES ${DNNL_INCLUDE_DIR})
-# The modules one by one: Debian's libopencv-dev, which has OpenCV's CMake package, also installs its GUI and video stack.
-find_path(OPENCV_INCLUDE_DIR opencv2/core.hpp PATH_SUFFIXES opencv4 REQUIRED)
-foreach(module core imgproc imgcodecs video)
-  find_library(OPENCV_${module}_LIBRARY opencv_${module} REQUIRED)
-  add_library(opencv_${module} UNKNOWN IMPORTED)
-  set_target_properties(opencv_${module} PROPERTIES IMPORTED_LOCATION ${OPENCV_${module}_LIBRARY}
-                        INTERFACE_INCLUDE_DIRECTORIES ${OPENCV_INCLUDE_DIR})
-endforeach()
-find_package(dlib REQUIRED)
-find_package(Boost REQUIRED COMPONENTS program_options)
+
+find_package(Boost CONFIG REQUIRED COMPONENTS program_options)
 find_package(yaml-cpp REQUIRED)
+if(NOT TARGET yaml-cpp::yaml-cpp) # 0.7 has only the old name
+  add_library(yaml-cpp::yaml-cpp ALIAS yaml-cpp)
+endif()
 find_package(nlohmann_json REQUIRED)
 find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
 
-# OpenCV's and dlib's headers are not clean under our warnings; importing them as system headers keeps ours visible.
-foreach(target opencv_core opencv_imgproc opencv_imgcodecs opencv_video dlib::dlib)
-  if(TARGET ${target})
-    get_target_property(directories ${target} INTERFACE_INCLUDE_DIRECTORIES)
-    if(directories)
-      set_target_properties(${target} PROPERTIES INTERFACE_SYSTEM_INCLUDE_DIRECTORIES "${directories}")
-    endif()
-  endif()
+# avsr_import(TARGET LIBRARY HEADER [SUFFIX]): a library without its own CMake package. Its headers count as system
+# headers, because they are not clean under our warnings.
+function(avsr_import target library header)
+  find_library(AVSR_LIBRARY_${library} ${library} REQUIRED)
+  find_path(AVSR_INCLUDE_${library} ${header} PATH_SUFFIXES ${ARGN} REQUIRED)
+  add_library(${target} UNKNOWN IMPORTED GLOBAL)
+  set_target_properties(${target} PROPERTIES IMPORTED_LOCATION ${AVSR_LIBRARY_${library}}
+                        INTERFACE_INCLUDE_DIRECTORIES ${AVSR_INCLUDE_${library}}
+                        INTERFACE_SYSTEM_INCLUDE_DIRECTORIES ${AVSR_INCLUDE_${library}})
+endfunction()
+
+# oneDNN's CMake package also wants OpenCL's headers, which nothing here includes.
+avsr_import(DNNL::dnnl dnnl dnnl.hpp)
+# OpenCV's CMake package is in libopencv-dev, which also installs its GUI and video stack.
+foreach(module core imgproc imgcodecs video)
+  avsr_import(opencv_${module} opencv_${module} opencv2/core.hpp opencv4)
+endforeach()
+# dlib's CMake package wants the development files of PNG, JPEG, BLAS, LAPACK and SQLite.
+avsr_import(dlib::dlib dlib dlib/image_processing.h)
+# dlib's matrix templates call BLAS and LAPACK from our own object files; Debian's libdlib brings their run-time libraries.
+foreach(library blas lapack)
+  find_library(AVSR_LIBRARY_${library} NAMES ${library} lib${library}.so.3 REQUIRED)
+  set_property(TARGET dlib::dlib APPEND PROPERTY INTERFACE_LINK_LIBRARIES ${AVSR_LIBRARY_${library}})
 endforeach()
 
 if(AVSR_TESTS)
