@@ -1,0 +1,150 @@
+#include "eval/metrics.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+#include <stdexcept>
+
+namespace avsr::eval {
+
+Interval wilson_interval(int64_t correct, int64_t total, double z) {
+  if (total <= 0) return {0, 1};
+  const double n = static_cast<double>(total), p = static_cast<double>(correct) / n;
+  const double denominator = 1 + z * z / n;
+  const double centre = (p + z * z / (2 * n)) / denominator;
+  const double half = z * std::sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / denominator;
+  return {std::max(0.0, centre - half), std::min(1.0, centre + half)};
+}
+
+Interval paired_bootstrap(std::span<const uint8_t> a, std::span<const uint8_t> b, int rounds, uint64_t seed) {
+  if (a.size() != b.size() || a.empty() || rounds < 1)
+    throw std::invalid_argument(
+        fmt::format("[metrics] paired_bootstrap wants two lists of one length > 0, got {} and {}", a.size(), b.size()));
+  std::mt19937_64 random(seed);
+  std::vector<double> differences(static_cast<size_t>(rounds));
+  for (double& difference : differences) {
+    int64_t sum = 0;
+    for (size_t i = 0; i < a.size(); ++i) {
+      const size_t k = random() % a.size();
+      sum += static_cast<int>(a[k]) - static_cast<int>(b[k]);
+    }
+    difference = static_cast<double>(sum) / static_cast<double>(a.size());
+  }
+  std::sort(differences.begin(), differences.end());
+  const auto percentile = [&](double share) {
+    return differences[static_cast<size_t>(std::lround(share * static_cast<double>(differences.size() - 1)))];
+  };
+  return {percentile(0.025), percentile(0.975)};
+}
+
+ConfusionMatrix::ConfusionMatrix(int labels) : labels_(labels) {
+  if (labels < 1) throw std::invalid_argument("[metrics] a confusion matrix needs at least one label");
+  counts_.assign(static_cast<size_t>(labels) * labels, 0);
+}
+
+void ConfusionMatrix::check(int label) const {
+  if (label < 0 || label >= labels_)
+    throw std::invalid_argument(fmt::format("[metrics] label {} of {}", label, labels_));
+}
+
+void ConfusionMatrix::add(int truth, int prediction) {
+  check(truth);
+  check(prediction);
+  ++counts_[static_cast<size_t>(truth) * labels_ + prediction];
+}
+
+int64_t ConfusionMatrix::at(int truth, int prediction) const {
+  check(truth);
+  check(prediction);
+  return counts_[static_cast<size_t>(truth) * labels_ + prediction];
+}
+
+int64_t ConfusionMatrix::total() const {
+  int64_t sum = 0;
+  for (int64_t count : counts_) sum += count;
+  return sum;
+}
+
+int64_t ConfusionMatrix::correct() const {
+  int64_t sum = 0;
+  for (int i = 0; i < labels_; ++i) sum += at(i, i);
+  return sum;
+}
+
+namespace {
+double ratio(int64_t part, int64_t whole) {
+  return whole > 0 ? static_cast<double>(part) / static_cast<double>(whole) : 0;
+}
+}  // namespace
+
+double ConfusionMatrix::accuracy() const { return ratio(correct(), total()); }
+
+double ConfusionMatrix::precision(int label) const {
+  int64_t predicted = 0;
+  for (int i = 0; i < labels_; ++i) predicted += at(i, label);
+  return ratio(at(label, label), predicted);
+}
+
+double ConfusionMatrix::recall(int label) const {
+  int64_t present = 0;
+  for (int i = 0; i < labels_; ++i) present += at(label, i);
+  return ratio(at(label, label), present);
+}
+
+double ConfusionMatrix::specificity(int label) const {
+  int64_t present = 0, false_positives = 0;
+  for (int i = 0; i < labels_; ++i) {
+    present += at(label, i);
+    if (i != label) false_positives += at(i, label);
+  }
+  const int64_t negatives = total() - present;
+  return ratio(negatives - false_positives, negatives);
+}
+
+double ConfusionMatrix::f1(int label) const {
+  const double p = precision(label), r = recall(label);
+  return p + r > 0 ? 2 * p * r / (p + r) : 0;
+}
+
+double WordErrors::rate() const {
+  if (reference_words == 0) return insertions > 0 ? 1 : 0;
+  return static_cast<double>(errors()) / static_cast<double>(reference_words);
+}
+
+WordErrors& WordErrors::operator+=(const WordErrors& other) {
+  substitutions += other.substitutions;
+  deletions += other.deletions;
+  insertions += other.insertions;
+  reference_words += other.reference_words;
+  return *this;
+}
+
+WordErrors word_errors(const std::vector<std::string>& reference, const std::vector<std::string>& hypothesis) {
+  const size_t rows = reference.size() + 1, columns = hypothesis.size() + 1;
+  std::vector<WordErrors> table(rows * columns);
+  const auto cell = [&](size_t i, size_t j) -> WordErrors& { return table[i * columns + j]; };
+  for (size_t i = 0; i < rows; ++i) {
+    for (size_t j = 0; j < columns; ++j) {
+      if (i == 0 && j == 0) continue;
+      WordErrors best;
+      bool found = false;
+      const auto consider = [&](WordErrors candidate, int64_t WordErrors::*kind, bool error) {
+        if (error) ++(candidate.*kind);
+        if (!found || candidate.errors() < best.errors()) best = candidate;
+        found = true;
+      };
+      if (i > 0 && j > 0)
+        consider(cell(i - 1, j - 1), &WordErrors::substitutions, reference[i - 1] != hypothesis[j - 1]);
+      if (i > 0) consider(cell(i - 1, j), &WordErrors::deletions, true);
+      if (j > 0) consider(cell(i, j - 1), &WordErrors::insertions, true);
+      cell(i, j) = best;
+    }
+  }
+  WordErrors result = table.back();
+  result.reference_words = static_cast<int64_t>(reference.size());
+  return result;
+}
+
+}  // namespace avsr::eval

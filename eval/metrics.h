@@ -1,0 +1,53 @@
+// From predictions to numbers: accuracy with its interval, the confusion matrix, word error rate.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace avsr::eval {
+
+struct Interval {
+  double low = 0, high = 0;
+};
+
+// Wilson's score interval of a proportion (Wilson 1927). total = 0 gives [0, 1]. z = 1.96 is 95 %.
+Interval wilson_interval(int64_t correct, int64_t total, double z = 1.959964);
+
+// 95 % interval of mean(a) - mean(b), where a[i] and b[i] say whether two systems were right on the same clip i:
+// the 2.5th and 97.5th percentile over `rounds` resamplings of the clips (paired bootstrap, Efron 1979). Fixed by the
+// seed. Throws std::invalid_argument on different or no lengths.
+Interval paired_bootstrap(std::span<const uint8_t> a, std::span<const uint8_t> b, int rounds = 2000, uint64_t seed = 1);
+
+// counts()[truth * labels + prediction].
+class ConfusionMatrix {
+ public:
+  explicit ConfusionMatrix(int labels);  // throws std::invalid_argument unless labels > 0
+  void add(int truth, int prediction);   // throws std::invalid_argument out of range
+  int labels() const { return labels_; }
+  int64_t at(int truth, int prediction) const;
+  int64_t total() const;
+  int64_t correct() const;
+  double accuracy() const;              // 0 when empty
+  double precision(int label) const;    // TP / (TP + FP); 0 when nothing was predicted so
+  double recall(int label) const;       // TP / (TP + FN); 0 when the label does not occur
+  double specificity(int label) const;  // TN / (TN + FP); 0 when every clip has the label
+  double f1(int label) const;           // 2 P R / (P + R)
+
+ private:
+  void check(int label) const;
+  int labels_;
+  std::vector<int64_t> counts_;
+};
+
+// Edits that turn the reference into the hypothesis, fewest in all (Levenshtein 1966).
+struct WordErrors {
+  int64_t substitutions = 0, deletions = 0, insertions = 0, reference_words = 0;
+  int64_t errors() const { return substitutions + deletions + insertions; }
+  double rate() const;  // errors / reference words; with no reference word: 0 without insertions, else 1
+  WordErrors& operator+=(const WordErrors& other);
+};
+WordErrors word_errors(const std::vector<std::string>& reference, const std::vector<std::string>& hypothesis);
+
+}  // namespace avsr::eval

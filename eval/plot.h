@@ -1,0 +1,27 @@
+// The noise curve: accuracy against signal-to-noise ratio, drawn by gnuplot as a separate program.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace avsr::eval {
+
+struct Curve {
+  struct Point {
+    bool clean = false;                      // drawn at the right end of the axis
+    double snr_db = 0;                       // where not clean
+    double accuracy = 0, low = 0, high = 0;  // shares, 0 to 1
+  };
+  std::string title;
+  std::vector<Point> points;
+};
+
+// The gnuplot program that draws the curves with their intervals to `picture` (.svg or .png by its name); in percent.
+std::string noise_curve_program(const std::vector<Curve>& curves, const std::string& title,
+                                const std::filesystem::path& picture);
+
+// Runs it. Throws std::invalid_argument on another ending, std::runtime_error when gnuplot is not installed or fails.
+void draw_noise_curve(const std::vector<Curve>& curves, const std::string& title, const std::filesystem::path& picture);
+
+}  // namespace avsr::eval

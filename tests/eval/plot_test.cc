@@ -1,0 +1,39 @@
+#include "eval/plot.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <stdexcept>
+
+namespace avsr::eval {
+namespace {
+
+using testing::HasSubstr;
+
+const std::vector<Curve> kCurves{{"audio's", {{true, 0, 0.99, 0.98, 1}, {false, 0, 0.8, 0.75, 0.84}}},
+                                 {"video", {{true, 0, 0.7, 0.65, 0.74}, {false, 0, 0.7, 0.65, 0.74}}}};
+
+TEST(NoiseCurve, ProgramHoldsEveryPointAndQuotesText) {
+  const std::string program = noise_curve_program(kCurves, "words", "curve.svg");
+  EXPECT_THAT(program, HasSubstr("'audio''s'"));
+  EXPECT_THAT(program, HasSubstr("\n0 80 75 84\n5 99 98 100\ne\n"));  // clean stands 5 dB beyond the last level
+  EXPECT_THAT(program, HasSubstr("'clean' 5"));
+  EXPECT_THROW(noise_curve_program(kCurves, "words", "curve.pdf"), std::invalid_argument);
+}
+
+TEST(NoiseCurve, IsDrawn) {
+  if (std::system("gnuplot --version >/dev/null 2>&1") != 0) GTEST_SKIP() << "gnuplot is not installed";
+  const std::filesystem::path picture = std::filesystem::path(testing::TempDir()) / "avsr_curve.svg";
+  std::filesystem::remove(picture);
+  draw_noise_curve(kCurves, "words", picture);
+  std::ifstream file(picture);
+  const std::string text((std::istreambuf_iterator<char>(file)), {});
+  EXPECT_THAT(text, HasSubstr("<svg"));
+  EXPECT_THAT(text, HasSubstr("clean"));
+  EXPECT_THROW(draw_noise_curve(kCurves, "words", "/nonexistent/curve.svg"), std::runtime_error);
+}
+
+}  // namespace
+}  // namespace avsr::eval
