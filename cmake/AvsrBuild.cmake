@@ -14,6 +14,9 @@ if(AVSR_CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${AVSR_CCACHE})
 endif()
 
+# Only what a program uses: OpenCV's image files alone bring over a hundred libraries, which every start would load.
+add_link_options(LINKER:--as-needed)
+
 # Warnings: for C++ alone, as nvcc has other names for them. GCC's flow analysis calls instrumented code wrong where it is
 # not, so the sanitizer preset shows warnings and the release preset refuses them.
 set(AVSR_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wno-missing-field-initializers)
@@ -24,7 +27,8 @@ add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:${AVSR_WARNINGS}>")
 
 # AVSR_SANITIZE also tells the code to leave function multiversioning out: ifunc resolvers run before the sanitizer is ready.
 if(AVSR_SANITIZE)
-  add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -O1 -g1 -UNDEBUG)
+  add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -O1 -g1 -UNDEBUG
+                      -Wno-maybe-uninitialized)
   add_link_options(-fsanitize=address,undefined)
   add_compile_definitions(AVSR_SANITIZE _GLIBCXX_ASSERTIONS)
 endif()
