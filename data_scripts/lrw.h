@@ -8,7 +8,7 @@
 
 namespace avsr::data_scripts {
 
-constexpr double kLrwClipSeconds = 1.16;  // 29 frames
+inline constexpr double kLrwClipSeconds = 1.16;  // 29 frames
 
 struct LrwText {
   double duration_seconds = 0;  // of the word; 0 when the file has no such line

@@ -1,0 +1,139 @@
+#include "data_scripts/manifest.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <stdexcept>
+
+#include "data_scripts/text_lines.h"
+
+namespace avsr::data_scripts {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr std::array kColumns = {"path", "split", "label", "transcript", "speaker", "start", "end", "key"};
+
+using Row = std::map<std::string, std::string>;  // column -> value, only those that are not empty
+
+void check_column(const fs::path& file, int line, const std::string& name) {
+  if (std::find(kColumns.begin(), kColumns.end(), name) == kColumns.end()) {
+    fail_at(file, line, fmt::format("columns out of {}", fmt::join(kColumns, ", ")), fmt::format("'{}'", name));
+  }
+}
+
+// One CSV record: fields in double quotes may hold commas and doubled quotes; a record is one line.
+std::vector<std::string> split_csv(const fs::path& file, const TextLine& line) {
+  std::vector<std::string> fields(1);
+  bool quoted = false;
+  for (size_t i = 0; i < line.text.size(); ++i) {
+    const char c = line.text[i];
+    if (quoted && c == '"' && i + 1 < line.text.size() && line.text[i + 1] == '"') {
+      fields.back() += '"';
+      ++i;
+    } else if (c == '"') {
+      quoted = !quoted;
+    } else if (c == ',' && !quoted) {
+      fields.emplace_back();
+    } else {
+      fields.back() += c;
+    }
+  }
+  if (quoted) fail_at(file, line.number, "a closing quote", "the end of the line");
+  return fields;
+}
+
+Source make_source(const fs::path& file, int line, const Row& row) {
+  const auto value = [&](const char* column) {
+    const auto found = row.find(column);
+    return found == row.end() ? std::string() : found->second;
+  };
+  const auto required = [&](const char* column) {
+    if (value(column).empty()) fail_at(file, line, fmt::format("a value for '{}'", column), "none");
+    return value(column);
+  };
+  Source source;
+  source.media_path = file.parent_path() / required("path");
+  source.split = required("split");
+  if (source.split != "train" && source.split != "val" && source.split != "test" && source.split != "other") {
+    fail_at(file, line, "split train, val, test or other", fmt::format("'{}'", source.split));
+  }
+  source.label = value("label");
+  source.speaker = value("speaker");
+  if (source.label.empty() == value("transcript").empty()) {
+    fail_at(file, line, "either a label or a transcript", source.label.empty() ? "neither" : "both");
+  }
+  std::istringstream transcript(value("transcript"));
+  for (std::string word; transcript >> word;) source.words.push_back({word, 0, 0});
+  if (!value("start").empty()) source.start_seconds = number_at(file, line, "start in seconds", value("start"));
+  if (!value("end").empty()) source.end_seconds = number_at(file, line, "end in seconds", value("end"));
+  const double start = source.start_seconds.value_or(0);
+  if (start < 0 || (source.end_seconds && *source.end_seconds <= start)) {
+    fail_at(file, line, "0 <= start < end", fmt::format("start '{}', end '{}'", value("start"), value("end")));
+  }
+  if (!fs::exists(source.media_path)) fail_at(file, line, source.media_path.string(), "no such file");
+  const std::string cut = source.start_seconds ? fmt::format("_{:.0f}ms", start * 1000) : "";
+  source.key =
+      key_from(value("key").empty() ? fs::path(value("path")).replace_extension("").string() + cut : value("key"));
+  return source;
+}
+
+std::vector<Source> read_csv(const fs::path& file, const std::vector<TextLine>& lines) {
+  std::vector<Source> sources;
+  std::vector<std::string> columns;
+  for (const TextLine& line : lines) {
+    if (trimmed(line.text).empty()) continue;
+    const std::vector<std::string> fields = split_csv(file, line);
+    if (columns.empty()) {
+      for (const std::string& field : fields) columns.push_back(trimmed(field));
+      for (const std::string& column : columns) check_column(file, line.number, column);
+      continue;
+    }
+    if (fields.size() != columns.size()) {
+      fail_at(file, line.number, fmt::format("{} fields ({})", columns.size(), fmt::join(columns, ",")),
+              fmt::format("{}", fields.size()));
+    }
+    Row row;
+    for (size_t i = 0; i < fields.size(); ++i) row[columns[i]] = trimmed(fields[i]);
+    sources.push_back(make_source(file, line.number, row));
+  }
+  return sources;
+}
+
+std::vector<Source> read_jsonl(const fs::path& file, const std::vector<TextLine>& lines) {
+  std::vector<Source> sources;
+  for (const TextLine& line : lines) {
+    if (trimmed(line.text).empty()) continue;
+    const nlohmann::json object = nlohmann::json::parse(line.text, nullptr, false);
+    if (!object.is_object()) fail_at(file, line.number, "a JSON object", fmt::format("'{}'", line.text));
+    Row row;
+    for (const auto& [name, value] : object.items()) {
+      check_column(file, line.number, name);
+      if (!value.is_string() && !value.is_number() && !value.is_null()) {
+        fail_at(file, line.number, fmt::format("a text or a number for '{}'", name), value.dump());
+      }
+      if (!value.is_null()) row[name] = value.is_string() ? value.get<std::string>() : value.dump();
+    }
+    sources.push_back(make_source(file, line.number, row));
+  }
+  return sources;
+}
+
+}  // namespace
+
+std::vector<Source> list_manifest(const fs::path& manifest) {
+  const std::string ending = manifest.extension().string();
+  if (ending != ".csv" && ending != ".jsonl") {
+    throw std::runtime_error(fmt::format("{}: expected a manifest ending in .csv or .jsonl", manifest.string()));
+  }
+  const std::vector<TextLine> lines = read_lines(manifest);
+  std::vector<Source> sources = ending == ".csv" ? read_csv(manifest, lines) : read_jsonl(manifest, lines);
+  if (sources.empty()) throw std::runtime_error(fmt::format("{}: expected clips, found none", manifest.string()));
+  return sources;
+}
+
+}  // namespace avsr::data_scripts

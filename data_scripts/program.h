@@ -1,0 +1,26 @@
+// Runs another program and takes what it prints.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace avsr::data_scripts {
+
+// Runs arguments[0] (searched in PATH) without a shell and returns what it wrote to stdout; its stderr is discarded.
+// Throws std::runtime_error when it cannot be started, is killed, or exits with another code than 0.
+std::string run_program(const std::vector<std::string>& arguments);
+
+// A new empty folder under the system's temporary folder, removed with all it holds at the end.
+class TemporaryFolder {
+ public:
+  TemporaryFolder();
+  ~TemporaryFolder();
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+}  // namespace avsr::data_scripts
