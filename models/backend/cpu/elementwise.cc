@@ -1,0 +1,124 @@
+// Element-wise operations. They run over the whole storage of a tensor, so they serve both layouts; each maps zero to
+// zero or keeps the channel padding zero (Note [Private layout]).
+#include <cstring>
+
+#include "models/backend/cpu/cpu_backend.h"
+#include "models/backend/cpu/layout.h"
+#include "models/backend/cpu/loops.h"
+#include "models/backend/dropout_hash.h"
+
+namespace avsr::backend::cpu {
+namespace {
+
+AVSR_CLONES void fill_range(float* y, int64_t count, float value) {
+  for (int64_t i = 0; i < count; ++i) y[i] = value;
+}
+
+AVSR_CLONES void add_range(const float* x, float* y, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) y[i] += x[i];
+}
+
+AVSR_CLONES void relu_range(const float* x, float* y, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) y[i] = x[i] > 0 ? x[i] : 0.0f;
+}
+
+AVSR_CLONES void relu_backward_range(const float* y, const float* dy, float* dx, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) dx[i] = y[i] > 0 ? dy[i] : 0.0f;
+}
+
+AVSR_CLONES void dropout_range(const float* x, float* y, int64_t first, int64_t last, uint64_t seed, uint32_t threshold,
+                               float factor) {
+  for (int64_t i = first; i < last; ++i)
+    y[i] = dropout_hash(seed, static_cast<uint64_t>(i)) >= threshold ? x[i] * factor : 0.0f;
+}
+
+void check_same(const char* operation, const Tensor& a, const Tensor& b) {
+  check_shape(operation, "tensors", b.shape, a.shape);
+  if (a.layout != b.layout)
+    throw std::invalid_argument("[" + std::string(operation) + "] expected tensors of one layout, shape " +
+                                a.shape.text());
+}
+
+}  // namespace
+
+void CpuBackend::fill(Tensor& t, float value) {
+  if (t.dtype != DType::f32) throw std::invalid_argument("[fill] expected an f32 tensor");
+  // A private tensor's channel padding stays zero, so only zero may be written over all of its storage.
+  if (t.layout == Layout::kPrivate && value != 0) {
+    Tensor plain;
+    resize(plain, t.shape);
+    fill(plain, value);
+    to_private(plain, t);
+    return;
+  }
+  float* y = t.data();
+  for_blocks(storage_count(t), [&](int64_t first, int64_t last) { fill_range(y + first, last - first, value); });
+}
+
+void CpuBackend::copy(const Tensor& x, Tensor& y) {
+  const Tensor source = x;  // holds the memory when y is x
+  const size_t bytes = static_cast<size_t>(storage_count(source)) * bytes_of(source.dtype);
+  if (source.dtype == DType::f32)
+    resize_like(y, source);
+  else
+    resize(y, source.shape, source.dtype);
+  const std::byte* from = source.data<std::byte>();
+  std::byte* to = y.data<std::byte>();
+  if (from == to) return;
+  for_blocks(static_cast<int64_t>(bytes + 3) / 4, [&](int64_t first, int64_t last) {
+    const size_t start = static_cast<size_t>(first) * 4, end = std::min(bytes, static_cast<size_t>(last) * 4);
+    std::memcpy(to + start, from + start, end - start);
+  });
+}
+
+void CpuBackend::to_channels_last(const Tensor& x, Tensor& y) {
+  if (x.layout == Layout::kChannelsLast) return copy(x, y);
+  const Tensor source = x;
+  if (y.buffer == source.buffer) y = Tensor{};
+  resize(y, source.shape);
+  onednn_->reorder(onednn_->memory(activation_desc(source.shape, Layout::kPrivate, channel_block_), source.data()),
+                   onednn_->memory(activation_desc(source.shape, Layout::kChannelsLast, channel_block_), y.data()));
+}
+
+void CpuBackend::add(const Tensor& x, Tensor& y) {
+  check_same("add", x, y);
+  const float* from = x.data();
+  float* to = y.data();
+  for_blocks(storage_count(y), [&](int64_t first, int64_t last) { add_range(from + first, to + first, last - first); });
+}
+
+void CpuBackend::relu(const Tensor& x, Tensor& y) {
+  const Tensor source = x;
+  resize_like(y, source);
+  const float* from = source.data();
+  float* to = y.data();
+  for_blocks(storage_count(y),
+             [&](int64_t first, int64_t last) { relu_range(from + first, to + first, last - first); });
+}
+
+void CpuBackend::relu_backward(const Tensor& y, const Tensor& dy, Tensor& dx) {
+  check_same("relu backward", y, dy);
+  const Tensor source = dy;
+  resize_like(dx, source);
+  const float *output = y.data(), *gradient = source.data();
+  float* to = dx.data();
+  for_blocks(storage_count(y), [&](int64_t first, int64_t last) {
+    relu_backward_range(output + first, gradient + first, to + first, last - first);
+  });
+}
+
+void CpuBackend::dropout(const Tensor& x, float p, uint64_t seed, Tensor& y) {
+  if (!(p >= 0 && p < 1)) throw std::invalid_argument("[dropout] expected 0 <= p < 1, got " + std::to_string(p));
+  if (x.layout != Layout::kChannelsLast)
+    throw std::invalid_argument("[dropout] expected a channels-last tensor, shape " + x.shape.text());
+  const Tensor source = x;
+  resize(y, source.shape);
+  const float* from = source.data();
+  float* to = y.data();
+  const uint32_t threshold = dropout_threshold(p);
+  const float factor = 1 / (1 - p);
+  for_blocks(source.shape.count(),
+             [&](int64_t first, int64_t last) { dropout_range(from, to, first, last, seed, threshold, factor); });
+}
+
+}  // namespace avsr::backend::cpu

@@ -1,0 +1,52 @@
+// How this folder's own loops use the machine: OpenMP over blocks, and the widest vectors that the CPU has.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+
+#include "models/backend/kernels.h"
+
+// Compiles a function for several instruction sets; the loader picks one. (Sanitizers cannot follow the dispatch.)
+#if defined(AVSR_SANITIZE) || !defined(__x86_64__)
+#define AVSR_CLONES
+#else
+#define AVSR_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
+#endif
+
+namespace avsr::backend::cpu {
+
+inline constexpr int64_t kBlock = 16384;  // elements a task: 64 KiB, so that starting it costs nothing beside it
+
+// Calls body(first, last) for blocks of at most kBlock elements that together cover [0, count), in parallel when there
+// are several. The blocks do not depend on the number of threads.
+template <typename Body>
+void for_blocks(int64_t count, const Body& body) {
+  const int64_t blocks = (count + kBlock - 1) / kBlock;
+#pragma omp parallel for schedule(static) if (blocks > 2)
+  for (int64_t b = 0; b < blocks; ++b) body(b * kBlock, std::min(count, (b + 1) * kBlock));
+}
+
+// sum[c] += the sum over rows of x (rows, columns), in row order.
+void add_rows(const float* x, int64_t rows, int64_t columns, float* sum);
+
+// Throws std::invalid_argument unless there is one length in [0, steps] for each clip.
+inline void check_lengths(const char* operation, const Lengths& lengths, int64_t batch, int64_t steps) {
+  const auto prefix = [&] { return "[" + std::string(operation) + "] "; };
+  if (static_cast<int64_t>(lengths.size()) != batch)
+    throw std::invalid_argument(prefix() + "expected " + std::to_string(batch) + " lengths, got " +
+                                std::to_string(lengths.size()));
+  for (int length : lengths)
+    if (length < 0 || length > steps)
+      throw std::invalid_argument(prefix() + "expected lengths of 0 to " + std::to_string(steps) + " steps, got " +
+                                  std::to_string(length));
+}
+
+inline void check_shape(const char* operation, const char* what, const Shape& got, const Shape& expected) {
+  if (got == expected) return;
+  throw std::invalid_argument("[" + std::string(operation) + "] expected " + what + " of shape " + expected.text() +
+                              ", got " + got.text());
+}
+
+}  // namespace avsr::backend::cpu

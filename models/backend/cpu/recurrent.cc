@@ -1,0 +1,213 @@
+// One bidirectional recurrent layer.
+//
+// Note [Lengths in the backward direction]
+// oneDNN's primitives take one length for a whole batch, so a bidirectional primitive would start the backward
+// direction of a short clip in its padding. Instead each direction is a left-to-right primitive of its own, and the
+// backward direction reads each clip's valid part reversed (recurrent_data.h): padding then comes last in both, where
+// it reaches no valid output; and as the gradient there is zero, it adds nothing to any gradient either.
+#include <cstring>
+#include <optional>
+
+#include "models/backend/cpu/cpu_backend.h"
+#include "models/backend/cpu/loops.h"
+#include "models/backend/cpu/recurrent_data.h"
+#include "models/backend/cpu/recurrent_primitives.h"
+
+namespace avsr::backend::cpu {
+namespace {
+
+using Slot = OneDnn::Slot;
+
+// Cuts one scratch slot into pieces.
+class Pieces {
+ public:
+  float* take(size_t bytes) {
+    std::byte* piece = at_;
+    at_ += padded(bytes);
+    return reinterpret_cast<float*>(piece);
+  }
+  void start(void* memory) { at_ = static_cast<std::byte*>(memory); }
+  static size_t padded(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+ private:
+  std::byte* at_ = nullptr;
+};
+
+class CpuRecurrent final : public Recurrent {
+ public:
+  CpuRecurrent(CpuBackend& backend, const RecurrentSpec& spec, int64_t batch, int64_t steps)
+      : backend_(backend),
+        onednn_(backend.onednn()),
+        sizes_{spec.cell, steps, batch, spec.input, spec.hidden},
+        all_valid_(static_cast<size_t>(batch), static_cast<int>(steps)),
+        forward_(make_recurrent_forward(onednn_, sizes_)) {}
+
+  void forward(const Tensor& x, const std::array<DirectionParameters, 2>& p, const Lengths* lengths, bool training,
+               Tensor& saved, Tensor& y) override;
+  void backward(const Tensor& x, const Tensor& y, const Tensor& dy, const std::array<DirectionParameters, 2>& p,
+                const Lengths* lengths, const Tensor& saved, Tensor& dx,
+                std::array<DirectionParameters, 2>& gradients) override;
+
+ private:
+  struct Weights {
+    dnnl::memory layer, iter, bias;
+  };
+
+  const Lengths& check(const Tensor& x, const std::array<DirectionParameters, 2>& p, const Lengths* lengths) const;
+  TimeMajor inputs(const Lengths& lengths, int direction) const {
+    return {sizes_.batch, sizes_.steps, sizes_.input, sizes_.input, 0, lengths, direction == 1};
+  }
+  TimeMajor outputs(const Lengths& lengths, int direction) const {
+    return {sizes_.batch, sizes_.steps,  sizes_.hidden, 2 * sizes_.hidden, direction * sizes_.hidden,
+            lengths,      direction == 1};
+  }
+  // The parameters in the form that a primitive wants, in the slot kWeights.
+  Weights convert(const DirectionParameters& p, const dnnl::memory::desc& layer, const dnnl::memory::desc& iter);
+  void convert_matrix(const Tensor& w, int64_t inputs, const dnnl::memory& to);
+  int64_t workspace_floats() const {
+    return static_cast<int64_t>(Pieces::padded(forward_.workspace.get_size()) / sizeof(float));
+  }
+  void backward_direction(int direction, const Tensor& x, const Tensor& y, const Tensor& dy,
+                          const DirectionParameters& p, const Lengths& lengths, const Tensor& saved, Tensor& dx,
+                          DirectionParameters& gradients);
+
+  CpuBackend& backend_;
+  OneDnn& onednn_;
+  RecurrentSizes sizes_;
+  Lengths all_valid_;
+  RecurrentForward forward_;
+  std::optional<RecurrentBackward> backward_;  // made on first use: inference never needs it
+};
+
+const Lengths& CpuRecurrent::check(const Tensor& x, const std::array<DirectionParameters, 2>& p,
+                                   const Lengths* lengths) const {
+  check_shape("recurrent", "x", x.shape, {sizes_.batch, sizes_.steps, sizes_.input});
+  const int64_t rows = sizes_.gates() * sizes_.hidden;
+  for (const DirectionParameters& direction : p) {
+    check_shape("recurrent", "w_ih", direction.w_ih.shape, {rows, sizes_.input});
+    check_shape("recurrent", "w_hh", direction.w_hh.shape, {rows, sizes_.hidden});
+    check_shape("recurrent", "b_ih", direction.b_ih.shape, {rows});
+    check_shape("recurrent", "b_hh", direction.b_hh.shape, {rows});
+  }
+  if (lengths) check_lengths("recurrent", *lengths, sizes_.batch, sizes_.steps);
+  return lengths ? *lengths : all_valid_;
+}
+
+void CpuRecurrent::convert_matrix(const Tensor& w, int64_t inputs, const dnnl::memory& to) {
+  const auto stored = stored_weights_desc(inputs, sizes_.gates(), sizes_.hidden);
+  float* data = w.data();
+  if (sizes_.cell == Cell::gru) {
+    data = static_cast<float*>(onednn_.scratch(Slot::kOther2, stored.get_size()));
+    order_gates(sizes_.cell, sizes_.hidden, inputs, w.data(), data);
+  }
+  onednn_.reorder(onednn_.memory(stored, data), to);
+}
+
+CpuRecurrent::Weights CpuRecurrent::convert(const DirectionParameters& p, const dnnl::memory::desc& layer,
+                                            const dnnl::memory::desc& iter) {
+  const size_t bias_bytes = forward_.bias.get_size();
+  Pieces pieces;
+  pieces.start(onednn_.scratch(
+      Slot::kWeights, Pieces::padded(layer.get_size()) + Pieces::padded(iter.get_size()) + Pieces::padded(bias_bytes)));
+  Weights weights{onednn_.memory(layer, pieces.take(layer.get_size())),
+                  onednn_.memory(iter, pieces.take(iter.get_size())),
+                  onednn_.memory(forward_.bias, pieces.take(bias_bytes))};
+  convert_matrix(p.w_ih, sizes_.input, weights.layer);
+  convert_matrix(p.w_hh, sizes_.hidden, weights.iter);
+  combine_biases(sizes_.cell, sizes_.hidden, p.b_ih.data(), p.b_hh.data(),
+                 static_cast<float*>(weights.bias.get_data_handle()));
+  return weights;
+}
+
+void CpuRecurrent::forward(const Tensor& x, const std::array<DirectionParameters, 2>& p, const Lengths* given,
+                           bool training, Tensor& saved, Tensor& y) {
+  const Lengths& lengths = check(x, p, given);
+  backend_.resize(y, {sizes_.batch, sizes_.steps, 2 * sizes_.hidden});
+  if (training) backend_.resize(saved, {2, workspace_floats()});
+  for (int direction = 0; direction < 2; ++direction) {
+    const dnnl::memory layer = onednn_.scratch(Slot::kInput, forward_.x);
+    const dnnl::memory result = onednn_.scratch(Slot::kOutput, forward_.y);
+    float* workspace = training ? saved.data() + direction * workspace_floats()
+                                : static_cast<float*>(onednn_.scratch(Slot::kOther, forward_.workspace.get_size()));
+    inputs(lengths, direction).gather(x.data(), static_cast<float*>(layer.get_data_handle()));
+    const Weights weights = convert(p[static_cast<size_t>(direction)], forward_.weights_layer, forward_.weights_iter);
+    onednn_.run(forward_.primitive, forward_.scratchpad,
+                {{DNNL_ARG_SRC_LAYER, layer},
+                 {DNNL_ARG_WEIGHTS_LAYER, weights.layer},
+                 {DNNL_ARG_WEIGHTS_ITER, weights.iter},
+                 {DNNL_ARG_BIAS, weights.bias},
+                 {DNNL_ARG_DST_LAYER, result},
+                 {DNNL_ARG_WORKSPACE, onednn_.memory(forward_.workspace, workspace)}});
+    outputs(lengths, direction).scatter(static_cast<float*>(result.get_data_handle()), y.data());
+  }
+}
+
+void CpuRecurrent::backward(const Tensor& x, const Tensor& y, const Tensor& dy,
+                            const std::array<DirectionParameters, 2>& p, const Lengths* given, const Tensor& saved,
+                            Tensor& dx, std::array<DirectionParameters, 2>& gradients) {
+  const Lengths& lengths = check(x, p, given);
+  check(x, gradients, given);
+  check_shape("recurrent", "y", y.shape, {sizes_.batch, sizes_.steps, 2 * sizes_.hidden});
+  check_shape("recurrent", "dy", dy.shape, y.shape);
+  check_shape("recurrent", "what forward saved", saved.shape, {2, workspace_floats()});
+  if (!backward_) backward_ = make_recurrent_backward(onednn_, sizes_);
+  backend_.resize(dx, x.shape);
+  for (int direction = 0; direction < 2; ++direction) {
+    const auto d = static_cast<size_t>(direction);
+    backward_direction(direction, x, y, dy, p[d], lengths, saved, dx, gradients[d]);
+  }
+}
+
+void CpuRecurrent::backward_direction(int direction, const Tensor& x, const Tensor& y, const Tensor& dy,
+                                      const DirectionParameters& p, const Lengths& lengths, const Tensor& saved,
+                                      Tensor& dx, DirectionParameters& gradients) {
+  const RecurrentBackward& b = *backward_;
+  const size_t x_bytes = Pieces::padded(forward_.x.get_size()), y_bytes = Pieces::padded(forward_.y.get_size());
+  Pieces pieces;
+  pieces.start(onednn_.scratch(Slot::kInput, 2 * x_bytes + 2 * y_bytes));
+  float *layer = pieces.take(x_bytes), *dlayer = pieces.take(x_bytes);
+  float *result = pieces.take(y_bytes), *dresult = pieces.take(y_bytes);
+  inputs(lengths, direction).gather(x.data(), layer);
+  outputs(lengths, direction).gather(y.data(), result);
+  outputs(lengths, direction).gather(dy.data(), dresult);
+
+  const size_t layer_bytes = Pieces::padded(b.dweights_layer.get_size()),
+               iter_bytes = Pieces::padded(b.dweights_iter.get_size()),
+               bias_bytes = Pieces::padded(forward_.bias.get_size());
+  void* sums = onednn_.scratch(Slot::kGradient, layer_bytes + iter_bytes + bias_bytes);
+  std::memset(sums, 0, layer_bytes + iter_bytes + bias_bytes);  // the library adds to them
+  pieces.start(sums);
+  float *dw_layer = pieces.take(layer_bytes), *dw_iter = pieces.take(iter_bytes), *dbias = pieces.take(bias_bytes);
+
+  const Weights weights = convert(p, b.weights_layer, b.weights_iter);
+  float* workspace = saved.data() + direction * workspace_floats();
+  onednn_.run(b.primitive, b.scratchpad,
+              {{DNNL_ARG_SRC_LAYER, onednn_.memory(forward_.x, layer)},
+               {DNNL_ARG_WEIGHTS_LAYER, weights.layer},
+               {DNNL_ARG_WEIGHTS_ITER, weights.iter},
+               {DNNL_ARG_BIAS, weights.bias},
+               {DNNL_ARG_DST_LAYER, onednn_.memory(forward_.y, result)},
+               {DNNL_ARG_WORKSPACE, onednn_.memory(forward_.workspace, workspace)},
+               {DNNL_ARG_DIFF_DST_LAYER, onednn_.memory(forward_.y, dresult)},
+               {DNNL_ARG_DIFF_SRC_LAYER, onednn_.memory(forward_.x, dlayer)},
+               {DNNL_ARG_DIFF_WEIGHTS_LAYER, onednn_.memory(b.dweights_layer, dw_layer)},
+               {DNNL_ARG_DIFF_WEIGHTS_ITER, onednn_.memory(b.dweights_iter, dw_iter)},
+               {DNNL_ARG_DIFF_BIAS, onednn_.memory(forward_.bias, dbias)}});
+
+  const TimeMajor time_major = inputs(lengths, direction);
+  direction == 0 ? time_major.scatter(dlayer, dx.data()) : time_major.add(dlayer, dx.data());
+  add_weight_gradients(sizes_.cell, sizes_.hidden, sizes_.input, dw_layer, gradients.w_ih.data());
+  add_weight_gradients(sizes_.cell, sizes_.hidden, sizes_.hidden, dw_iter, gradients.w_hh.data());
+  add_bias_gradients(sizes_.cell, sizes_.hidden, dbias, gradients.b_ih.data(), gradients.b_hh.data());
+}
+
+}  // namespace
+
+std::shared_ptr<Recurrent> CpuBackend::recurrent(const RecurrentSpec& spec, int64_t batch, int64_t steps) {
+  if (spec.input < 1 || spec.hidden < 1 || batch < 1 || steps < 1)
+    throw std::invalid_argument("[recurrent] expected sizes of 1 or more");
+  return recurrents_.get({spec, {batch, steps}},
+                         [&] { return std::make_shared<CpuRecurrent>(*this, spec, batch, steps); });
+}
+
+}  // namespace avsr::backend::cpu

@@ -1,0 +1,36 @@
+// One direction of a recurrent layer as oneDNN primitives, the three cell kinds behind one set of descriptors.
+#pragma once
+
+#include "models/backend/cpu/onednn.h"
+#include "models/backend/kernels.h"
+
+namespace avsr::backend::cpu {
+
+// Sizes of one direction. oneDNN's own names: layer = the input of a step, iter = the state of the step before.
+struct RecurrentSizes {
+  Cell cell;
+  int64_t steps, batch, input, hidden;
+  int64_t gates() const { return gates_of(cell); }
+  // Biases in oneDNN's form: one per gate, and for GRU both of the candidate's (Note [GRU biases]).
+  int64_t biases() const { return cell == Cell::gru ? 4 : gates(); }
+};
+
+struct RecurrentForward {
+  dnnl::primitive primitive;
+  dnnl::memory::desc weights_layer, weights_iter, bias, x, y, workspace, scratchpad;
+};
+
+struct RecurrentBackward {
+  dnnl::primitive primitive;
+  dnnl::memory::desc weights_layer, weights_iter, scratchpad;  // the library chooses the weights' form
+  dnnl::memory::desc dweights_layer, dweights_iter;            // dense: (inputs, gates, hidden)
+};
+
+// Always of the training kind: in 2.6 it is 1.3-3 times faster than the inference kind.
+RecurrentForward make_recurrent_forward(OneDnn& onednn, const RecurrentSizes& sizes);
+RecurrentBackward make_recurrent_backward(OneDnn& onednn, const RecurrentSizes& sizes);
+
+// (1, 1, inputs, gates, hidden) as PyTorch stores it: gates, hidden, inputs.
+dnnl::memory::desc stored_weights_desc(int64_t inputs, int64_t gates, int64_t hidden);
+
+}  // namespace avsr::backend::cpu
