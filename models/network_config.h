@@ -16,40 +16,40 @@ enum class BackEnd : uint8_t { temporal_conv, recurrent };
 struct RecurrentConfig {
   backend::Cell cell = backend::Cell::lstm;
   int layers = 2;
-  int hidden = 512;              // per direction
-  float input_dropout = 0;       // on the first layer's input
-  float hidden_dropout = 0;      // on each further layer's input and on the head's
+  int hidden = 512;          // per direction
+  float input_dropout = 0;   // on the first layer's input
+  float hidden_dropout = 0;  // on each further layer's input and on the head's
 };
 
 struct VideoConfig {
-  int crop = 88;                                // pixels, square
+  int crop = 88;  // pixels, square
   int frontend_width = 64;
   std::vector<int> widths{64, 128, 256, 512};
-  std::vector<int> blocks{3, 4, 6, 3};          // ResNet-34; {2, 2, 2, 2} is ResNet-18
+  std::vector<int> blocks{3, 4, 6, 3};  // ResNet-34; {2, 2, 2, 2} is ResNet-18
   int embedding = 256;
-  bool global_pooling = true;                   // false: AvgPool2d(2) of the top-left 2x2, as in the public weights
+  bool global_pooling = true;  // false: AvgPool2d(2) of the top-left 2x2, as in the public weights
 };
 
 struct AudioConfig {
   enum class Input : uint8_t { waveform, mfcc } input = Input::waveform;
   int frontend_width = 64;
   std::vector<int> widths{64, 128, 256, 512};
-  std::vector<int> blocks{2, 2, 2, 2};          // 1-D ResNet-18
+  std::vector<int> blocks{2, 2, 2, 2};  // 1-D ResNet-18
   int embedding = 512;
-  std::array<int, 3> pool{20, 20, 0};           // kernel, stride, padding: 40 ms steps; {21, 21, 1} for 19456 samples
-  int mfcc_features = 39;                       // of the mfcc input: 13 with deltas, four 10 ms windows a step joined
+  std::array<int, 3> pool{20, 20, 0};  // kernel, stride, padding: 40 ms steps; {21, 21, 1} for 19456 samples
+  int mfcc_features = 39;              // of the mfcc input: 13 with deltas, four 10 ms windows a step joined
 };
 
 struct NetworkConfig {
   Streams streams = Streams::audiovisual;
-  BackEnd back_end = BackEnd::recurrent;        // of the single streams; audiovisual is always recurrent
+  BackEnd back_end = BackEnd::recurrent;  // of the single streams; audiovisual is always recurrent
   VideoConfig video;
   AudioConfig audio;
-  RecurrentConfig recurrent;                    // of each stream
+  RecurrentConfig recurrent;  // of each stream
   RecurrentConfig fusion;
   int labels = 500;
 
-  void validate() const;                        // throws std::invalid_argument naming the setting
+  void validate() const;  // throws std::invalid_argument naming the setting
 };
 
 void to_json(nlohmann::json& j, const NetworkConfig& config);

@@ -25,6 +25,7 @@ struct Pass {
   const backend::Lengths* in = nullptr;
   const backend::Lengths* out = nullptr;
   bool move_frozen_statistics = false;
+  bool keep_x = false;  // infer must leave x as it is
   Scratch* scratch = nullptr;
 };
 
@@ -36,7 +37,7 @@ class Layer {
   // Valid steps of the output; throws std::invalid_argument when a clip is too short for the layer.
   virtual backend::Lengths out_lengths(const backend::Lengths& in) const { return in; }
 
-  // y = ; x may have been overwritten or exchanged with y afterwards.
+  // y = ; x may have been overwritten or exchanged with y afterwards, unless Pass::keep_x.
   virtual void infer(backend::Tensor& x, const Pass& pass, backend::Tensor& y) = 0;
   // The result is the layer's own and lives until its next forward.
   virtual const backend::Tensor& forward(const backend::Tensor& x, const Pass& pass) = 0;

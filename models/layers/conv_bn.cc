@@ -1,0 +1,65 @@
+#include "models/layers/conv_bn.h"
+
+#include <stdexcept>
+
+namespace avsr::layers {
+
+using backend::Shape;
+using backend::Tensor;
+
+namespace {
+constexpr size_t kPackedShapes = 4;
+}
+
+ConvBn::ConvBn(backend::Backend& backend, ParameterArena& arena, const std::string& conv_path,
+               const std::string& bn_path, const backend::ConvSpec& spec, Options options)
+    : backend_(backend),
+      arena_(arena),
+      options_(options),
+      conv_(backend, arena, conv_path, spec),
+      bn_(backend, arena, bn_path,
+          {.channels = spec.out_channels, .relu = options.relu, .residual = options.residual}) {}
+
+const Tensor& ConvBn::packed_for(const Shape& x) {
+  const bool fresh = packed_version_ != 0 &&
+                     (frozen() ? packed_version_ >= arena_.frozen_version() : packed_version_ == arena_.version());
+  if (!fresh) {
+    bn_.fold(scale_, shift_);
+    packed_.clear();
+    packed_version_ = arena_.version();
+  }
+  for (const auto& [shape, packed] : packed_)
+    if (shape == x) return packed;
+  if (packed_.size() == kPackedShapes) packed_.erase(packed_.begin());
+  packed_.emplace_back(x, Tensor{});
+  conv_.pack(x, scale_, packed_.back().second);
+  return packed_.back().second;
+}
+
+void ConvBn::infer(const Tensor& x, const Tensor& residual, const Pass& pass, Tensor& y) {
+  const Tensor& packed = packed_for(x.shape);
+  conv_.infer(x, packed, shift_, residual, options_.relu, y);
+  if (pass.out) backend_.mask(y, *pass.out);
+}
+
+const Tensor& ConvBn::forward(const Tensor& x, const Tensor& residual, const Pass& pass) {
+  x_ = x;
+  pass_ = pass;
+  conv_.forward(x, conv_out_);
+  bn_.forward(conv_out_, residual, pass.out, frozen() && !pass.move_frozen_statistics, y_);
+  return y_;
+}
+
+void ConvBn::backward(Tensor& dy, bool want_dx, Tensor& dx) {
+  if (options_.residual) throw std::logic_error("[conv_bn] backward of a residual layer wants dresidual");
+  Tensor none;
+  backward(dy, want_dx, dx, none);
+}
+
+void ConvBn::backward(const Tensor& dy, bool want_dx, Tensor& dx, Tensor& dresidual) {
+  Tensor& d_conv = pass_.scratch->a;
+  bn_.backward(conv_out_, y_, dy, pass_.out, d_conv, dresidual);
+  conv_.backward(x_, d_conv, want_dx, dx);
+}
+
+}  // namespace avsr::layers

@@ -1,0 +1,58 @@
+// Bidirectional recurrent layers one after the other, with dropout on their inputs.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <string>
+
+#include "models/layers/parameters.h"
+
+namespace avsr::layers {
+
+// Each layer reads (B, T, D) and writes (B, T, 2 hidden). Parameters of layer i, both directions, as PyTorch:
+// `<path>/layer<i>/{forward,backward}/{w_ih,w_hh,b_ih,b_hh}`, all U(-1/sqrt(hidden), 1/sqrt(hidden)).
+class RecurrentStack {
+ public:
+  struct Options {
+    backend::Cell cell = backend::Cell::lstm;
+    int input = 0, hidden = 0, layers = 2;
+    float input_dropout = 0, hidden_dropout = 0;  // on the first, on each further layer's input
+  };
+  RecurrentStack(backend::Backend& backend, ParameterArena& arena, const std::string& path, Options options);
+
+  bool frozen() const;
+  // x: (B, T, input), zero beyond lengths (null: all steps valid). In training, layers that are not frozen drop inputs,
+  // keyed by step_seed. want_dx: backward will be asked for dx. x must stay as it is until backward. The result is the
+  // layer's own, lives until its next forward, and is zero beyond lengths.
+  const backend::Tensor& forward(const backend::Tensor& x, const backend::Lengths* lengths, bool training,
+                                 uint64_t step_seed, bool want_dx);
+  // dx = (with want_dx); gradients += ; stops at the lowest layer that trains. dy may be overwritten.
+  void backward(backend::Tensor& dy, backend::Tensor& dx);
+
+ private:
+  struct OneLayer {
+    backend::RecurrentSpec spec;
+    std::array<std::array<Parameter*, 4>, 2> parameters;
+    float dropout = 0;
+    bool dropped = false;
+    uint64_t seed = 0;
+    backend::Tensor dropped_x, x, y, saved;  // x: what the kernel read
+    bool frozen() const;
+    std::array<backend::DirectionParameters, 2> values() const;
+    std::array<backend::DirectionParameters, 2> gradients() const;
+  };
+  const backend::Tensor& run_layer(OneLayer& layer, const backend::Tensor& x, bool keep, bool drop, uint64_t seed);
+
+  backend::Backend& backend_;
+  std::deque<OneLayer> layers_;
+  backend::Lengths lengths_;
+  bool ragged_ = false, want_dx_ = false;
+  size_t first_kept_ = 0;
+  backend::Tensor ping_, pong_;
+};
+
+// The seed of one use of dropout in a step.
+uint64_t dropout_seed(uint64_t step_seed, const std::string& name);
+
+}  // namespace avsr::layers

@@ -1,0 +1,201 @@
+#include "models/network_config.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+
+namespace avsr::models {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::pair<Streams, const char*> kStreams[] = {
+    {Streams::audio, "audio"}, {Streams::video, "video"}, {Streams::audiovisual, "audiovisual"}};
+constexpr std::pair<BackEnd, const char*> kBackEnds[] = {{BackEnd::temporal_conv, "temporal_conv"},
+                                                         {BackEnd::recurrent, "recurrent"}};
+constexpr std::pair<AudioConfig::Input, const char*> kInputs[] = {{AudioConfig::Input::waveform, "waveform"},
+                                                                  {AudioConfig::Input::mfcc, "mfcc"}};
+constexpr std::pair<backend::Cell, const char*> kCells[] = {
+    {backend::Cell::lstm, "lstm"}, {backend::Cell::gru, "gru"}, {backend::Cell::rnn, "rnn"}};
+
+template <typename Names, typename Enum>
+json name_of(const Names& names, Enum value) {
+  for (const auto& [v, name] : names)
+    if (v == value) return name;
+  throw std::invalid_argument("[network] an enumeration has an unknown value");
+}
+
+template <typename Names, typename Enum>
+void read_name(const Names& names, const json& j, const char* key, Enum& value) {
+  if (!j.contains(key)) return;
+  const std::string text = j.at(key).get<std::string>();
+  std::string known;
+  for (const auto& [v, name] : names) {
+    if (text == name) {
+      value = v;
+      return;
+    }
+    known += std::string(known.empty() ? "" : ", ") + name;
+  }
+  throw std::invalid_argument(fmt::format("[network] {}: expected one of {}, got {}", key, known, text));
+}
+
+template <typename T>
+void read(const json& j, const char* key, T& value) {
+  if (!j.contains(key)) return;
+  try {
+    j.at(key).get_to(value);
+  } catch (const json::exception& e) {
+    throw std::invalid_argument(fmt::format("[network] {}: {}", key, e.what()));
+  }
+}
+
+// A misspelt setting must not be ignored.
+void check_keys(const json& j, const std::string& where, const std::vector<std::string>& known) {
+  if (!j.is_object()) throw std::invalid_argument(fmt::format("[network] {}: expected a mapping", where));
+  for (const auto& [key, value] : j.items())
+    if (std::find(known.begin(), known.end(), key) == known.end())
+      throw std::invalid_argument(
+          fmt::format("[network] {}: unknown setting {}; known: {}", where, key, fmt::join(known, ", ")));
+}
+
+json recurrent_json(const RecurrentConfig& c) {
+  return {{"cell", name_of(kCells, c.cell)},
+          {"layers", c.layers},
+          {"hidden", c.hidden},
+          {"input_dropout", c.input_dropout},
+          {"hidden_dropout", c.hidden_dropout}};
+}
+
+void read_recurrent(const json& parent, const char* key, RecurrentConfig& c) {
+  if (!parent.contains(key)) return;
+  const json& j = parent.at(key);
+  check_keys(j, key, {"cell", "layers", "hidden", "input_dropout", "hidden_dropout"});
+  read_name(kCells, j, "cell", c.cell);
+  read(j, "layers", c.layers);
+  read(j, "hidden", c.hidden);
+  read(j, "input_dropout", c.input_dropout);
+  read(j, "hidden_dropout", c.hidden_dropout);
+}
+
+void read_video(const json& parent, VideoConfig& c) {
+  if (!parent.contains("video")) return;
+  const json& j = parent.at("video");
+  check_keys(j, "video", {"crop", "frontend_width", "widths", "blocks", "embedding", "global_pooling"});
+  read(j, "crop", c.crop);
+  read(j, "frontend_width", c.frontend_width);
+  read(j, "widths", c.widths);
+  read(j, "blocks", c.blocks);
+  read(j, "embedding", c.embedding);
+  read(j, "global_pooling", c.global_pooling);
+}
+
+void read_audio(const json& parent, AudioConfig& c) {
+  if (!parent.contains("audio")) return;
+  const json& j = parent.at("audio");
+  check_keys(j, "audio", {"input", "frontend_width", "widths", "blocks", "embedding", "pool", "mfcc_features"});
+  read_name(kInputs, j, "input", c.input);
+  read(j, "frontend_width", c.frontend_width);
+  read(j, "widths", c.widths);
+  read(j, "blocks", c.blocks);
+  read(j, "embedding", c.embedding);
+  read(j, "pool", c.pool);
+  read(j, "mfcc_features", c.mfcc_features);
+}
+
+void check(bool ok, const std::string& setting, const std::string& expected) {
+  if (!ok) throw std::invalid_argument(fmt::format("[network] {}: expected {}", setting, expected));
+}
+
+void check_trunk(const std::string& where, const std::vector<int>& widths, const std::vector<int>& blocks) {
+  check(!widths.empty() && widths.size() == blocks.size(), where + ".widths and .blocks",
+        fmt::format("as many widths as block counts, at least one; got {} and {}", widths.size(), blocks.size()));
+  for (int w : widths) check(w >= 1, where + ".widths", fmt::format("numbers >= 1, got {}", w));
+  for (int n : blocks) check(n >= 1, where + ".blocks", fmt::format("numbers >= 1, got {}", n));
+}
+
+void check_recurrent(const std::string& where, const RecurrentConfig& c) {
+  check(c.layers >= 1, where + ".layers", fmt::format(">= 1, got {}", c.layers));
+  check(c.hidden >= 1, where + ".hidden", fmt::format(">= 1, got {}", c.hidden));
+  for (float p : {c.input_dropout, c.hidden_dropout})
+    check(p >= 0 && p < 1, where + ".input_dropout and .hidden_dropout", fmt::format("0 <= p < 1, got {}", p));
+}
+
+// Side of the trunk's last map: the front-end halves twice, each layer but the first once more.
+int last_map(const VideoConfig& c) {
+  int side = c.crop;
+  for (size_t i = 0; i < c.widths.size() + 1; ++i) side = (side - 1) / 2 + 1;
+  return side;
+}
+
+}  // namespace
+
+void NetworkConfig::validate() const {
+  check(labels >= 1, "labels", fmt::format(">= 1, got {}", labels));
+  if (streams != Streams::audio) {
+    check_trunk("video", video.widths, video.blocks);
+    check(video.crop >= 8, "video.crop", fmt::format(">= 8 pixels, got {}", video.crop));
+    check(video.frontend_width >= 1, "video.frontend_width", fmt::format(">= 1, got {}", video.frontend_width));
+    check(video.embedding >= 1, "video.embedding", fmt::format(">= 1, got {}", video.embedding));
+    if (!video.global_pooling)
+      check(last_map(video) == 2 || last_map(video) == 3, "video.global_pooling",
+            fmt::format("true, because the last map of a crop of {} is {} x {}; the top-left 2 x 2 form wants 2 or 3",
+                        video.crop, last_map(video), last_map(video)));
+  }
+  if (streams != Streams::video) {
+    if (audio.input == AudioConfig::Input::mfcc) {
+      check(audio.mfcc_features >= 1, "audio.mfcc_features", fmt::format(">= 1, got {}", audio.mfcc_features));
+      check(streams == Streams::audiovisual || back_end == BackEnd::recurrent, "back_end",
+            "recurrent, because audio.input is mfcc");
+    } else {
+      check_trunk("audio", audio.widths, audio.blocks);
+      check(audio.frontend_width >= 1, "audio.frontend_width", fmt::format(">= 1, got {}", audio.frontend_width));
+      check(audio.embedding >= 1, "audio.embedding", fmt::format(">= 1, got {}", audio.embedding));
+      check(audio.pool[0] >= 1 && audio.pool[1] >= 1 && audio.pool[2] >= 0 && audio.pool[2] < audio.pool[0],
+            "audio.pool",
+            fmt::format("kernel, stride >= 1, 0 <= padding < kernel; got {}", fmt::join(audio.pool, ", ")));
+    }
+  }
+  check(streams != Streams::audiovisual || back_end == BackEnd::recurrent, "back_end",
+        "recurrent, because streams is audiovisual");
+  if (back_end == BackEnd::recurrent) check_recurrent("recurrent", recurrent);
+  if (streams == Streams::audiovisual) check_recurrent("fusion", fusion);
+}
+
+void to_json(json& j, const NetworkConfig& c) {
+  j = {{"streams", name_of(kStreams, c.streams)},
+       {"back_end", name_of(kBackEnds, c.back_end)},
+       {"video",
+        {{"crop", c.video.crop},
+         {"frontend_width", c.video.frontend_width},
+         {"widths", c.video.widths},
+         {"blocks", c.video.blocks},
+         {"embedding", c.video.embedding},
+         {"global_pooling", c.video.global_pooling}}},
+       {"audio",
+        {{"input", name_of(kInputs, c.audio.input)},
+         {"frontend_width", c.audio.frontend_width},
+         {"widths", c.audio.widths},
+         {"blocks", c.audio.blocks},
+         {"embedding", c.audio.embedding},
+         {"pool", c.audio.pool},
+         {"mfcc_features", c.audio.mfcc_features}}},
+       {"recurrent", recurrent_json(c.recurrent)},
+       {"fusion", recurrent_json(c.fusion)},
+       {"labels", c.labels}};
+}
+
+void from_json(const json& j, NetworkConfig& c) {
+  check_keys(j, "network", {"streams", "back_end", "video", "audio", "recurrent", "fusion", "labels"});
+  read_name(kStreams, j, "streams", c.streams);
+  read_name(kBackEnds, j, "back_end", c.back_end);
+  read_video(j, c.video);
+  read_audio(j, c.audio);
+  read_recurrent(j, "recurrent", c.recurrent);
+  read_recurrent(j, "fusion", c.fusion);
+  read(j, "labels", c.labels);
+}
+
+}  // namespace avsr::models

@@ -1,0 +1,133 @@
+#include "models/safetensors.h"
+
+#include <fmt/format.h>
+
+#include <bit>
+#include <cstring>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+
+#include "models/atomic_file.h"
+
+namespace avsr::models {
+
+using backend::Shape;
+using nlohmann::json;
+
+static_assert(std::endian::native == std::endian::little, "safetensors is little-endian, and is written from memory");
+
+namespace {
+
+constexpr uint64_t kLargestHeader = 100'000'000;  // the format's own limit
+
+struct Header {
+  json tensors;
+  std::map<std::string, std::string> metadata;
+  uint64_t data_start = 0, file_bytes = 0;
+};
+
+[[noreturn]] void fail(const std::filesystem::path& path, const std::string& what) {
+  throw std::runtime_error(fmt::format("{}: not a usable safetensors file: {}", path.string(), what));
+}
+
+Header read_header(const std::filesystem::path& path, std::ifstream& in) {
+  if (!in) throw std::runtime_error(fmt::format("{}: cannot be opened: {}", path.string(), std::strerror(errno)));
+  Header header;
+  std::error_code error;
+  header.file_bytes = std::filesystem::file_size(path, error);
+  if (error) fail(path, error.message());
+  uint64_t length = 0;
+  if (!in.read(reinterpret_cast<char*>(&length), sizeof length)) fail(path, "it is shorter than 8 bytes");
+  if (length > kLargestHeader || length + sizeof length > header.file_bytes)
+    fail(path, fmt::format("its header claims {} bytes of {}", length, header.file_bytes));
+  std::string text(length, '\0');
+  in.read(text.data(), static_cast<std::streamsize>(length));
+  header.data_start = sizeof length + length;
+  try {
+    header.tensors = json::parse(text);
+    if (header.tensors.contains("__metadata__")) {
+      header.metadata = header.tensors["__metadata__"].get<std::map<std::string, std::string>>();
+      header.tensors.erase("__metadata__");
+    }
+  } catch (const json::exception& e) {
+    fail(path, e.what());
+  }
+  return header;
+}
+
+HostTensor read_tensor(const std::filesystem::path& path, std::ifstream& in, const Header& header,
+                       const std::string& name, const json& entry) {
+  HostTensor t{name, Shape(entry.at("shape").get<std::vector<int64_t>>()), {}};
+  const auto [first, last] = entry.at("data_offsets").get<std::array<uint64_t, 2>>();
+  const std::string type = entry.at("dtype").get<std::string>();
+  if (type != "F32" && type != "F64") fail(path, fmt::format("tensor {} is {}, expected F32 or F64", name, type));
+  for (int64_t size : t.shape.sizes())
+    if (size < 0) fail(path, fmt::format("tensor {} has shape {}", name, t.shape.text()));
+  const uint64_t count = static_cast<uint64_t>(t.shape.count()), bytes = count * (type == "F32" ? 4 : 8);
+  if (last < first || last - first != bytes || header.data_start + last > header.file_bytes)
+    fail(path, fmt::format("tensor {} {} wants {} bytes at {}, the file has {} and gives it {}; cut short?", name,
+                           t.shape.text(), bytes, header.data_start + first, header.file_bytes, last - first));
+  in.seekg(static_cast<std::streamoff>(header.data_start + first));
+  t.values.resize(count);
+  if (type == "F32") {
+    in.read(reinterpret_cast<char*>(t.values.data()), static_cast<std::streamsize>(bytes));
+  } else {
+    std::vector<double> wide(count);
+    in.read(reinterpret_cast<char*>(wide.data()), static_cast<std::streamsize>(bytes));
+    std::copy(wide.begin(), wide.end(), t.values.begin());
+  }
+  if (!in) fail(path, fmt::format("tensor {} cannot be read", name));
+  return t;
+}
+
+}  // namespace
+
+const HostTensor* SafetensorsFile::find(const std::string& name) const {
+  for (const HostTensor& t : tensors)
+    if (t.name == name) return &t;
+  return nullptr;
+}
+
+void write_safetensors(const std::filesystem::path& path, const SafetensorsFile& file) {
+  nlohmann::ordered_json header = nlohmann::ordered_json::object();
+  if (!file.metadata.empty()) header["__metadata__"] = file.metadata;
+  uint64_t next = 0;
+  for (const HostTensor& t : file.tensors) {
+    if (static_cast<size_t>(t.shape.count()) != t.values.size())
+      throw std::invalid_argument(
+          fmt::format("[safetensors] tensor {} {} has {} values", t.name, t.shape.text(), t.values.size()));
+    const uint64_t bytes = t.values.size() * sizeof(float);
+    header[t.name] = {{"dtype", "F32"}, {"shape", t.shape.sizes()}, {"data_offsets", {next, next + bytes}}};
+    next += bytes;
+  }
+  std::string text = header.dump();
+  text.append((8 - text.size() % 8) % 8, ' ');  // aligned data, as the format's own writer does
+  const uint64_t length = text.size();
+  write_atomically(path, [&](const ByteSink& sink) {
+    sink(std::as_bytes(std::span(&length, 1)));
+    sink(std::as_bytes(std::span(text)));
+    for (const HostTensor& t : file.tensors) sink(std::as_bytes(std::span(t.values)));
+  });
+}
+
+SafetensorsFile read_safetensors(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  const Header header = read_header(path, in);
+  SafetensorsFile file;
+  file.metadata = header.metadata;
+  try {
+    for (const auto& [name, entry] : header.tensors.items())
+      file.tensors.push_back(read_tensor(path, in, header, name, entry));
+  } catch (const json::exception& e) {
+    fail(path, e.what());
+  }
+  return file;
+}
+
+std::map<std::string, std::string> read_safetensors_metadata(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  return read_header(path, in).metadata;
+}
+
+}  // namespace avsr::models
