@@ -1,7 +1,6 @@
 #include "data_scripts/manifest.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -10,6 +9,7 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "data_scripts/program.h"
 #include "data_scripts/text_lines.h"
 
 namespace avsr::data_scripts {
@@ -22,7 +22,8 @@ using Row = std::map<std::string, std::string>;  // column -> value, only those 
 
 void check_column(const fs::path& file, int line, const std::string& name) {
   if (std::find(kColumns.begin(), kColumns.end(), name) == kColumns.end()) {
-    fail_at(file, line, fmt::format("columns out of {}", fmt::join(kColumns, ", ")), fmt::format("'{}'", name));
+    fail_at(file, line, fmt::format("columns out of {}", joined({kColumns.begin(), kColumns.end()}, ", ")),
+            fmt::format("'{}'", name));
   }
 }
 
@@ -94,7 +95,7 @@ std::vector<Source> read_csv(const fs::path& file, const std::vector<TextLine>& 
       continue;
     }
     if (fields.size() != columns.size()) {
-      fail_at(file, line.number, fmt::format("{} fields ({})", columns.size(), fmt::join(columns, ",")),
+      fail_at(file, line.number, fmt::format("{} fields ({})", columns.size(), joined(columns, ",")),
               fmt::format("{}", fields.size()));
     }
     Row row;

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,11 +67,17 @@ std::string run_program(const std::vector<std::string>& arguments) {
   while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-    throw std::runtime_error(fmt::format("the program '{}' failed ({} {})", fmt::join(arguments, " "),
+    throw std::runtime_error(fmt::format("the program '{}' failed ({} {})", joined(arguments, " "),
                                          WIFEXITED(status) ? "exit code" : "signal",
                                          WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status)));
   }
   return text;
+}
+
+std::string joined(const std::vector<std::string>& texts, const std::string& separator) {
+  std::string all;
+  for (const std::string& text : texts) all += (&text == &texts.front() ? "" : separator) + text;
+  return all;
 }
 
 TemporaryFolder::TemporaryFolder() {

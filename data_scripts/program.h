@@ -10,6 +10,9 @@ namespace avsr::data_scripts {
 // Throws std::runtime_error when it cannot be started, is killed, or exits with another code than 0.
 std::string run_program(const std::vector<std::string>& arguments);
 
+// "a, b, c" for separator ", ".
+std::string joined(const std::vector<std::string>& texts, const std::string& separator);
+
 // A new empty folder under the system's temporary folder, removed with all it holds at the end.
 class TemporaryFolder {
  public:

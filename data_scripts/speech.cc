@@ -1,7 +1,6 @@
 #include "data_scripts/speech.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <array>
 #include <cmath>
@@ -40,6 +39,23 @@ Voice make_voice(const Speaker& speaker, int index) {
   return voice;
 }
 
+constexpr int kZeroCrossings = 12;  // of the sinc, on each side
+constexpr int kStepsPerCrossing = 1024;
+
+// One side of a sinc under a Hann window, finely sampled.
+const std::vector<float>& windowed_sinc() {
+  static const std::vector<float> kTable = [] {
+    constexpr double kPi = 3.14159265358979323846;
+    std::vector<float> table(kZeroCrossings * kStepsPerCrossing + 2, 0.0f);
+    for (size_t i = 0; i + 2 < table.size(); ++i) {
+      const double d = (static_cast<double>(i) + 0.5) / kStepsPerCrossing;
+      table[i] = static_cast<float>(std::sin(kPi * d) / (kPi * d) * (0.5 + 0.5 * std::cos(kPi * d / kZeroCrossings)));
+    }
+    return table;
+  }();
+  return kTable;
+}
+
 }  // namespace
 
 std::vector<Voice> voices_of(const std::string& split) {
@@ -76,22 +92,19 @@ std::vector<Phone> parse_segments(const std::string& text) {
 }
 
 std::vector<float> resample(const std::vector<float>& x, double factor) {
-  constexpr int kHalf = 12;  // zero crossings on each side
-  constexpr double kPi = 3.14159265358979323846;
   const double cutoff = std::min(1.0, 1 / factor) * 0.97;
-  const double reach = kHalf / cutoff;
+  const std::vector<float>& sinc = windowed_sinc();
+  const double reach = kZeroCrossings / cutoff, step = cutoff * kStepsPerCrossing;
   std::vector<float> y(static_cast<size_t>(static_cast<double>(x.size()) / factor));
   for (size_t i = 0; i < y.size(); ++i) {
     const double centre = static_cast<double>(i) * factor;
     const long first = std::max(0L, static_cast<long>(std::ceil(centre - reach)));
     const long last = std::min(static_cast<long>(x.size()) - 1, static_cast<long>(centre + reach));
-    double sum = 0;
+    float sum = 0;
     for (long k = first; k <= last; ++k) {
-      const double d = (static_cast<double>(k) - centre) * cutoff;
-      const double sinc = std::abs(d) < 1e-9 ? 1 : std::sin(kPi * d) / (kPi * d);
-      sum += x[static_cast<size_t>(k)] * sinc * (0.5 + 0.5 * std::cos(kPi * d / kHalf));
+      sum += x[static_cast<size_t>(k)] * sinc[static_cast<size_t>(std::abs(static_cast<double>(k) - centre) * step)];
     }
-    y[i] = static_cast<float>(sum * cutoff);
+    y[i] = sum * static_cast<float>(cutoff);
   }
   return y;
 }
@@ -100,8 +113,7 @@ Synthesizer::Synthesizer(std::string program, const std::vector<std::string>& vo
     : program_(std::move(program)) {
   std::string printed;
   try {
-    printed = run_program(
-        {program_, "-voice", "kal16", "-ps", "-t", fmt::format("{}.", fmt::join(vocabulary, ". ")), "-o", "none"});
+    printed = run_program({program_, "-voice", "kal16", "-ps", "-t", joined(vocabulary, ". ") + ".", "-o", "none"});
   } catch (const std::runtime_error& error) {
     throw std::runtime_error(
         fmt::format("{}; the synthetic corpus needs the speech synthesiser flite "
@@ -130,7 +142,7 @@ Synthesizer::Synthesizer(std::string program, const std::vector<std::string>& vo
 Utterance Synthesizer::speak(const Voice& voice, const std::vector<std::string>& words, double rate,
                              const std::string& scratch) const {
   // Reading the samples `tract` times faster shortens everything, so the program speaks that much slower.
-  const std::string text = fmt::format("{}", fmt::join(words, " "));
+  const std::string text = joined(words, " ");
   const std::string printed = run_program(
       {program_, "-voice", voice.speaker, "--setf", fmt::format("duration_stretch={:.4f}", voice.tract / rate),
        "--setf", fmt::format("f0_shift={:.4f}", voice.pitch), "-psdur", "-t", text, "-o", scratch});

@@ -205,10 +205,10 @@ SyntheticClip SyntheticSource::make(const std::string& word, const std::string& 
   const Voice& voice =
       voices[(static_cast<size_t>(number) + preprocessing::hash_text(word) % voices.size()) % voices.size()];
   std::vector<std::string> words = {any_neighbour(random), word, any_neighbour(random)};
-  if (random.chance(0.5)) words.insert(words.begin(), any_neighbour(random));
-  if (random.chance(0.5)) words.push_back(any_neighbour(random));
+  if (random.chance(0.35)) words.insert(words.begin(), any_neighbour(random));
+  if (random.chance(0.35)) words.push_back(any_neighbour(random));
   const size_t target = words[1] == word ? 1 : 2;
-  const Utterance utterance = synthesizer_.speak(voice, words, random.uniform(0.9, 1.2), scratch);
+  const Utterance utterance = synthesizer_.speak(voice, words, random.uniform(0.75, 0.95), scratch);
 
   SyntheticClip clip;
   clip.voice = voice.name;

@@ -104,6 +104,7 @@ struct VideoWriter::Impl {
     audio->thread_count = 1;
     audio->flags |= AV_CODEC_FLAG_BITEXACT | AV_CODEC_FLAG_GLOBAL_HEADER;
     av_channel_layout_default(&audio->ch_layout, 1);
+    av_opt_set(audio->priv_data, "aac_coder", "fast", 0);  // the default coder takes longer than the video
     ffmpeg::check(avcodec_open2(audio.get(), encoder, nullptr), "cannot start the AAC encoder", path);
     audio_stream = new_stream();
     ffmpeg::check(avcodec_parameters_from_context(audio_stream->codecpar, audio.get()), "audio parameters", path);
