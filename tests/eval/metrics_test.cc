@@ -54,7 +54,7 @@ TEST(WordErrorRate, CountsEachKindOfEdit) {
   const WordErrors same = word_errors({"bin", "blue"}, {"bin", "blue"});
   EXPECT_EQ(same.errors(), 0);
   const WordErrors mixed =
-      word_errors({"bin", "blue", "at", "f", "two", "now"}, {"bin", "red", "at", "two", "please", "now"});
+      word_errors({"bin", "blue", "at", "f", "two", "now"}, {"bin", "red", "at", "two", "now", "please"});
   EXPECT_EQ(mixed.substitutions, 1);
   EXPECT_EQ(mixed.deletions, 1);
   EXPECT_EQ(mixed.insertions, 1);

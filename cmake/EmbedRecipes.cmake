@@ -1,0 +1,11 @@
+# Writes OUTPUT: a C++ source with the text of each file of RECIPES (semicolon-separated), by its name without ending.
+set(code "// Generated from recipes/*.yaml.\n#include \"pipeline/recipe.h\"\n\nnamespace avsr::pipeline {\n\n")
+string(APPEND code "const std::map<std::string, std::string>& built_in_recipes() {\n")
+string(APPEND code "  static const std::map<std::string, std::string> kRecipes{\n")
+foreach(recipe IN LISTS RECIPES)
+  file(READ ${recipe} text)
+  get_filename_component(name ${recipe} NAME_WE)
+  string(APPEND code "      {\"${name}\", R\"yaml(${text})yaml\"},\n")
+endforeach()
+string(APPEND code "  };\n  return kRecipes;\n}\n\n}  // namespace avsr::pipeline\n")
+file(WRITE ${OUTPUT} "${code}")

@@ -1,0 +1,184 @@
+#include "pipeline/dataset.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <set>
+#include <stdexcept>
+
+#include "io/atomic_file.h"
+#include "preprocessing/random.h"
+
+namespace avsr::pipeline {
+namespace {
+
+uint64_t half_of_memory() {
+  return static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE)) / 2;
+}
+
+bool needs_video(models::Streams streams) { return streams != models::Streams::audio; }
+bool needs_audio(models::Streams streams) { return streams != models::Streams::video; }
+
+std::shared_ptr<const StoredClip> to_stored(io::Clip clip) {
+  auto stored = std::make_shared<StoredClip>();
+  stored->mouth = std::move(clip.mouth);
+  stored->samples.resize(clip.audio.samples.size());
+  std::transform(clip.audio.samples.begin(), clip.audio.samples.end(), stored->samples.begin(), [](float value) {
+    return static_cast<int16_t>(std::clamp(std::lround(value * 32768.0), -32768L, 32767L));
+  });
+  return stored;
+}
+
+uint64_t bytes_of(const StoredClip& clip) { return clip.mouth.pixels.size() + 2 * clip.samples.size(); }
+
+// The sorted distinct labels; a clip without one gives its words.
+std::vector<std::string> labels_of(const io::ShardDataset& shards) {
+  std::set<std::string> labels;
+  for (int i = 0; i < shards.size(); ++i) {
+    const io::Clip& clip = shards.record(i).clip;
+    if (!clip.label.empty()) {
+      labels.insert(clip.label);
+    } else {
+      for (const io::Word& word : clip.words) labels.insert(word.text);
+    }
+  }
+  return {labels.begin(), labels.end()};
+}
+
+}  // namespace
+
+Stretch cut_stretch(const StoredClip& clip, int first_frame, int frames) {
+  Stretch stretch;
+  if (clip.mouth.count > 0) {
+    stretch.mouth = {frames, clip.mouth.height, clip.mouth.width, {}};
+    stretch.mouth.pixels.resize(stretch.mouth.frame_size() * frames);
+    for (int t = 0; t < frames; ++t) {
+      const uint8_t* source = clip.mouth.frame(std::clamp(first_frame + t, 0, clip.mouth.count - 1));
+      std::copy_n(source, clip.mouth.frame_size(), stretch.mouth.frame(t));
+    }
+  }
+  if (!clip.samples.empty()) {
+    stretch.audio.samples.assign(static_cast<size_t>(frames) * io::kSamplesPerFrame, 0.f);
+    const int64_t offset = static_cast<int64_t>(first_frame) * io::kSamplesPerFrame;
+    const int64_t first = std::max<int64_t>(0, -offset);
+    const int64_t last = std::min<int64_t>(static_cast<int64_t>(stretch.audio.samples.size()),
+                                           static_cast<int64_t>(clip.samples.size()) - offset);
+    for (int64_t i = first; i < last; ++i)
+      stretch.audio.samples[static_cast<size_t>(i)] =
+          static_cast<float>(clip.samples[static_cast<size_t>(i + offset)]) / 32768.f;
+  }
+  return stretch;
+}
+
+int window_start(const io::Word& word, int frames) {
+  const double middle = 0.5 * (word.start_seconds + word.end_seconds) * io::kFramesPerSecond;
+  return static_cast<int>(std::floor(middle)) - frames / 2;
+}
+
+DatasetInfo read_dataset_info(const std::string& folder) {
+  const std::filesystem::path path = std::filesystem::path(folder) / "dataset.json";
+  if (!std::filesystem::exists(path))
+    throw std::runtime_error(
+        fmt::format("[data] {} has no dataset.json: expected a folder made by `avsr prepare`", folder));
+  DatasetInfo info;
+  try {
+    info.json = nlohmann::json::parse(io::read_text_file(path.string()));
+  } catch (const nlohmann::json::exception& error) {
+    throw std::runtime_error(fmt::format("[data] {} is damaged: {}", path.string(), error.what()));
+  }
+  const io::ShardDataset all = io::ShardDataset::open(folder);
+  uint64_t hash = 0;
+  for (int i = 0; i < all.size(); ++i) {
+    const io::ClipRecord& record = all.record(i);
+    hash = preprocessing::derive_key(
+        hash, preprocessing::hash_text(record.clip.key), preprocessing::hash_text(record.clip.split),
+        static_cast<uint64_t>(record.clip.mouth.count), static_cast<uint64_t>(record.samples));
+  }
+  info.hash = fmt::format("{:016x}", hash);
+  return info;
+}
+
+std::unique_ptr<Dataset> Dataset::open(const std::string& folder, const std::string& split, const Settings& settings) {
+  io::ShardDataset shards = io::ShardDataset::open(folder, split);
+  std::unique_ptr<Dataset> dataset(new Dataset(std::move(shards), settings));
+  if (dataset->samples_.empty())
+    throw std::runtime_error(fmt::format("[data] {} has no usable clip of split '{}'{}", folder, split,
+                                         dataset->notes_.empty() ? "" : ": " + dataset->notes_.front()));
+  return dataset;
+}
+
+Dataset::Dataset(io::ShardDataset shards, const Settings& settings) : shards_(std::move(shards)), settings_(settings) {
+  if (settings_.cache_bytes == 0) settings_.cache_bytes = half_of_memory();
+  labels_ = settings.labels.empty() ? labels_of(shards_) : settings.labels;
+  cache_.resize(static_cast<size_t>(shards_.size()));
+  int unusable = 0, unlabelled = 0;
+  for (int i = 0; i < shards_.size(); ++i) {
+    if (!usable(i)) {
+      ++unusable;
+      continue;
+    }
+    const size_t before = samples_.size();
+    add_samples(i);
+    unlabelled += samples_.size() == before;
+  }
+  if (unusable > 0)
+    notes_.push_back(fmt::format("{} clips lack a stream that is wanted (or a face) and are left out", unusable));
+  if (unlabelled > 0)
+    notes_.push_back(
+        fmt::format("{} clips have no word among the {} labels and are left out", unlabelled, labels_.size()));
+}
+
+bool Dataset::usable(int index) const {
+  const io::Clip& clip = record(index);
+  if (needs_video(settings_.streams) && (clip.mouth.count == 0 || clip.quality.reason == "no_face")) return false;
+  return !needs_audio(settings_.streams) || shards_.record(index).samples > 0;
+}
+
+void Dataset::add_samples(int index) {
+  const io::Clip& clip = record(index);
+  const auto find_label = [&](const std::string& text) {
+    const auto found = std::lower_bound(labels_.begin(), labels_.end(), text);
+    return found != labels_.end() && *found == text ? static_cast<int>(found - labels_.begin()) : -1;
+  };
+  if (!clip.label.empty()) {
+    const int frames = clip.mouth.count > 0 ? clip.mouth.count
+                                            : static_cast<int>(shards_.record(index).samples / io::kSamplesPerFrame);
+    const int label = find_label(clip.label);
+    if (label >= 0 && frames > 0) samples_.push_back({index, 0, frames, label, true, clip.key});
+    return;
+  }
+  for (size_t w = 0; w < clip.words.size(); ++w) {
+    const int label = find_label(clip.words[w].text);
+    if (label < 0) continue;
+    samples_.push_back({index, window_start(clip.words[w], settings_.window_frames), settings_.window_frames, label,
+                        false, fmt::format("{}/{}", clip.key, w)});
+  }
+}
+
+std::vector<std::string> Dataset::talkers() const {
+  std::set<std::string> talkers;
+  for (const Sample& sample : samples_) talkers.insert(record(sample.clip).speaker);
+  return {talkers.begin(), talkers.end()};
+}
+
+std::shared_ptr<const StoredClip> Dataset::clip(int index) const {
+  {
+    const std::lock_guard lock(mutex_);
+    if (cache_[static_cast<size_t>(index)]) return cache_[static_cast<size_t>(index)];
+  }
+  // Decoded outside the lock: two threads may decode the same clip, and one result is dropped.
+  auto stored = to_stored(shards_.read(index));
+  const std::lock_guard lock(mutex_);
+  auto& slot = cache_[static_cast<size_t>(index)];
+  if (slot) return slot;
+  if (cached_bytes_ + bytes_of(*stored) <= settings_.cache_bytes) {
+    cached_bytes_ += bytes_of(*stored);
+    slot = stored;
+  }
+  return stored;
+}
+
+}  // namespace avsr::pipeline

@@ -1,0 +1,88 @@
+// A prepared folder as training examples: whole word clips, or one window for each word of a sentence.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "io/clip.h"
+#include "io/shards.h"
+#include "models/network_config.h"
+
+namespace avsr::pipeline {
+
+// A clip as it is kept in memory. Sound is 16 bit, as in the shards.
+struct StoredClip {
+  io::Frames mouth;
+  std::vector<int16_t> samples;
+};
+
+// One example: a stretch of a clip with one label.
+struct Sample {
+  int clip = 0;         // index of the clip
+  int first_frame = 0;  // of the stretch; may be negative, and the stretch may run beyond the clip's end
+  int frames = 0;
+  int label = 0;      // index in labels()
+  bool whole = true;  // the clip as it is; otherwise a window around a word
+  std::string key;    // unique: the clip's key, with "/N" for its Nth word
+};
+
+// The frames and samples of a stretch: beyond the clip's ends its edge frame is repeated and its sound is silence. The
+// waveform has frames * 640 samples. A stream that the clip lacks stays empty.
+struct Stretch {
+  io::Frames mouth;
+  io::Waveform audio;
+};
+Stretch cut_stretch(const StoredClip& clip, int first_frame, int frames);
+
+// First frame of the window of `frames` frames around the middle of a word.
+int window_start(const io::Word& word, int frames);
+
+// What `avsr prepare` wrote about a folder (dataset.json), and a hash of its clips' records.
+struct DatasetInfo {
+  nlohmann::json json;
+  std::string hash;  // 16 hex digits
+};
+DatasetInfo read_dataset_info(const std::string& folder);
+
+// The examples of one split. Decoded clips are kept in memory while they fit.
+class Dataset {
+ public:
+  struct Settings {
+    models::Streams streams = models::Streams::audiovisual;  // clips that lack one of them are left out
+    int window_frames = 29;
+    std::vector<std::string> labels;  // empty: the sorted distinct labels or words of the split
+    uint64_t cache_bytes = 0;         // 0: half of the machine's memory
+  };
+  // Throws std::runtime_error when the folder is not prepared or the split has no usable example.
+  static std::unique_ptr<Dataset> open(const std::string& folder, const std::string& split, const Settings& settings);
+
+  const std::vector<std::string>& labels() const { return labels_; }
+  const std::vector<Sample>& samples() const { return samples_; }
+  const io::Clip& record(int clip) const { return shards_.record(clip).clip; }  // without pixels and samples
+  int clips() const { return shards_.size(); }
+  std::vector<std::string> talkers() const;                  // sorted, distinct, of the examples; "" where unknown
+  std::vector<std::string> notes() const { return notes_; }  // what was left out and why, one sentence each
+
+  // Thread-safe; decodes on first use.
+  std::shared_ptr<const StoredClip> clip(int index) const;
+
+ private:
+  Dataset(io::ShardDataset shards, const Settings& settings);
+  bool usable(int index) const;
+  void add_samples(int index);
+
+  io::ShardDataset shards_;
+  Settings settings_;
+  std::vector<std::string> labels_;
+  std::vector<Sample> samples_;
+  std::vector<std::string> notes_;
+  mutable std::mutex mutex_;
+  mutable std::vector<std::shared_ptr<const StoredClip>> cache_;
+  mutable uint64_t cached_bytes_ = 0;
+};
+
+}  // namespace avsr::pipeline

@@ -1,0 +1,188 @@
+#include "pipeline/loader.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <exception>
+#include <map>
+#include <mutex>
+#include <numeric>
+#include <stdexcept>
+#include <thread>
+
+#include "pipeline/pinning.h"
+#include "preprocessing/random.h"
+
+namespace avsr::pipeline {
+namespace {
+
+using preprocessing::derive_key;
+using preprocessing::Random;
+
+// What a key is for, so that two choices about one example never share a sequence.
+enum Purpose : uint64_t { kOrder = 1, kShift, kVideo, kAudioMask, kLevel, kNoise };
+
+std::vector<int> order_of(const Dataset& dataset, const LoaderSettings& settings) {
+  std::vector<int> order(dataset.samples().size());
+  std::iota(order.begin(), order.end(), 0);
+  if (!settings.training) return order;
+  Random random(derive_key(settings.seed, static_cast<uint64_t>(settings.epoch), kOrder));
+  for (size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random.below(i)]);
+  if (order.size() > static_cast<size_t>(settings.batch))
+    order.resize(order.size() / static_cast<size_t>(settings.batch) * static_cast<size_t>(settings.batch));
+  return order;
+}
+
+// One example as the network sees it, before normalisation.
+class ExampleMaker {
+ public:
+  ExampleMaker(const Dataset& dataset, const BatchWriter& writer, const LoaderSettings& settings)
+      : dataset_(dataset), writer_(writer), settings_(settings) {}
+
+  void make(int sample_id, int b, HostBatch& batch) const {
+    const Sample& sample = dataset_.samples()[static_cast<size_t>(sample_id)];
+    Stretch stretch = cut_stretch(*dataset_.clip(sample.clip), first_frame(sample), sample.frames);
+    try {
+      if (writer_.video()) change_video(sample, stretch.mouth);
+      if (writer_.audio()) change_audio(sample, stretch.audio);
+      writer_.write(b, stretch.mouth, stretch.audio, batch);
+    } catch (const std::invalid_argument& error) {
+      throw std::runtime_error(fmt::format("[data] clip {}: {}", sample.key, error.what()));
+    }
+    batch.labels[static_cast<size_t>(b)] = sample.label;
+    batch.sample_ids[static_cast<size_t>(b)] = sample_id;
+  }
+
+ private:
+  uint64_t key(const Sample& sample, Purpose purpose) const {
+    return derive_key(settings_.seed, static_cast<uint64_t>(settings_.epoch), preprocessing::hash_text(sample.key),
+                      static_cast<uint64_t>(purpose));
+  }
+  int first_frame(const Sample& sample) const {
+    if (!settings_.training || sample.whole || settings_.shift_frames == 0) return sample.first_frame;
+    return sample.first_frame + Random(key(sample, kShift)).between(-settings_.shift_frames, settings_.shift_frames);
+  }
+  void change_video(const Sample& sample, io::Frames& mouth) const {
+    if (settings_.freeze_frames)
+      for (int t = 1; t < mouth.count; ++t) std::copy_n(mouth.frame(0), mouth.frame_size(), mouth.frame(t));
+    const preprocessing::FrameGeometry& geometry = writer_.rule().geometry;
+    mouth = settings_.training
+                ? preprocessing::augment_video(settings_.augment, geometry, mouth, Random(key(sample, kVideo)))
+                : preprocessing::centre_crop(geometry, mouth);
+  }
+  void change_audio(const Sample& sample, io::Waveform& audio) const {
+    if (settings_.training) preprocessing::mask_audio(settings_.augment, audio, Random(key(sample, kAudioMask)));
+    if (!settings_.noise || settings_.levels_db.empty()) return;
+    const auto level = settings_.levels_db[Random(key(sample, kLevel)).below(settings_.levels_db.size())];
+    if (!level) return;
+    const io::Waveform noise =
+        settings_.noise->make(derive_key(settings_.seed, static_cast<uint64_t>(settings_.epoch), kNoise), sample.key,
+                              dataset_.record(sample.clip).speaker, audio.samples.size());
+    preprocessing::mix_noise(audio, noise, *level, sample.key);
+  }
+
+  const Dataset& dataset_;
+  const BatchWriter& writer_;
+  const LoaderSettings& settings_;
+};
+
+}  // namespace
+
+struct Loader::Impl {
+  Impl(const Dataset& data, const BatchWriter& batch_writer, const LoaderSettings& given)
+      : dataset(data),
+        writer(batch_writer),
+        settings(given),
+        order(order_of(data, given)),
+        maker(data, batch_writer, settings) {
+    const auto size = static_cast<size_t>(settings.batch);
+    batches = static_cast<int>((order.size() + size - 1) / size);
+    if (settings.workers <= 0) settings.workers = std::max(1, allowed_cores() / 2);
+    if (settings.ahead <= 0) settings.ahead = 2 * settings.workers;
+    next_made = next_taken = settings.first_batch;
+    for (int i = 0; i < settings.workers; ++i)
+      threads.emplace_back([this] {
+        free_this_thread();
+        work();
+      });
+  }
+  ~Impl() {
+    {
+      const std::lock_guard lock(mutex);
+      stop = true;
+    }
+    changed.notify_all();
+    for (std::thread& thread : threads) thread.join();
+  }
+
+  void work() {
+    while (true) {
+      int index = 0;
+      {
+        std::unique_lock lock(mutex);
+        changed.wait(lock, [this] { return stop || next_made >= batches || next_made < next_taken + settings.ahead; });
+        if (stop || next_made >= batches) return;
+        index = next_made++;
+      }
+      HostBatch batch;
+      std::exception_ptr failure;
+      try {
+        fill(index, batch);
+      } catch (...) {
+        failure = std::current_exception();
+      }
+      {
+        const std::lock_guard lock(mutex);
+        made[index] = {std::move(batch), failure};
+      }
+      changed.notify_all();
+    }
+  }
+
+  void fill(int index, HostBatch& batch) const {
+    const size_t first = static_cast<size_t>(index) * static_cast<size_t>(settings.batch);
+    const size_t last = std::min(order.size(), first + static_cast<size_t>(settings.batch));
+    std::vector<int> frames;
+    for (size_t i = first; i < last; ++i) frames.push_back(dataset.samples()[static_cast<size_t>(order[i])].frames);
+    writer.begin(frames, batch);
+    for (size_t i = first; i < last; ++i) maker.make(order[i], static_cast<int>(i - first), batch);
+  }
+
+  const Dataset& dataset;
+  const BatchWriter& writer;
+  LoaderSettings settings;
+  std::vector<int> order;
+  ExampleMaker maker;
+  int batches = 0;
+
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::map<int, std::pair<HostBatch, std::exception_ptr>> made;
+  int next_made = 0, next_taken = 0;
+  bool stop = false;
+  std::vector<std::thread> threads;
+};
+
+Loader::Loader(const Dataset& dataset, const BatchWriter& writer, const LoaderSettings& settings)
+    : impl_(std::make_unique<Impl>(dataset, writer, settings)) {}
+
+Loader::~Loader() = default;
+
+int Loader::batches() const { return impl_->batches; }
+int Loader::examples() const { return static_cast<int>(impl_->order.size()); }
+
+bool Loader::next(HostBatch& batch) {
+  std::unique_lock lock(impl_->mutex);
+  if (impl_->next_taken >= impl_->batches) return false;
+  impl_->changed.wait(lock, [this] { return impl_->made.count(impl_->next_taken) > 0; });
+  auto node = impl_->made.extract(impl_->next_taken);
+  ++impl_->next_taken;
+  lock.unlock();
+  impl_->changed.notify_all();
+  if (node.mapped().second) std::rethrow_exception(node.mapped().second);
+  batch = std::move(node.mapped().first);
+  return true;
+}
+
+}  // namespace avsr::pipeline

@@ -1,0 +1,53 @@
+// Turns a dataset into batches on worker threads, ahead of the computation.
+//
+// Note [Keyed randomness]
+// Every random choice is keyed by what it is for: the order of an epoch by (seed, epoch), all that happens to an
+// example by (seed, epoch, its key). So the batches are the same for any number of workers, and an epoch can be entered
+// at any batch.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "pipeline/dataset.h"
+#include "pipeline/input_rule.h"
+#include "pipeline/noise_source.h"
+#include "preprocessing/augment.h"
+
+namespace avsr::pipeline {
+
+struct LoaderSettings {
+  int batch = 36;
+  uint64_t seed = 1;
+  int epoch = 0;
+  bool training = false;  // shuffled and augmented; an incomplete last batch is dropped unless it is the only one
+  preprocessing::AugmentSettings augment;  // of training
+  int shift_frames = 0;                    // of training: windows cut from sentences move by up to this many frames
+  const NoiseSource* noise = nullptr;      // null: always clean
+  std::vector<std::optional<double>> levels_db;  // drawn equally likely for each example; no value: clean
+  bool freeze_frames = false;                    // every frame is replaced by the clip's first
+  int first_batch = 0;                           // batches before it are skipped
+  int workers = 0;                               // 0: half of the cores, at least one
+  int ahead = 0;                                 // batches made ahead; 0: twice the workers
+};
+
+class Loader {
+ public:
+  // dataset, writer and noise must outlive the loader.
+  Loader(const Dataset& dataset, const BatchWriter& writer, const LoaderSettings& settings);
+  ~Loader();  // stops the workers
+  Loader(const Loader&) = delete;
+  Loader& operator=(const Loader&) = delete;
+
+  int batches() const;   // of the epoch, skipped ones included
+  int examples() const;  // in these batches
+  // The next batch in order; false at the end. Rethrows what a worker threw.
+  bool next(HostBatch& batch);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace avsr::pipeline

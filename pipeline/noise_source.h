@@ -1,0 +1,48 @@
+// Where the noise of training and evaluation comes from, and how it gets to a clip: the same clip, level and seed give
+// the same noise, whatever the model, the thread or the order.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "io/clip.h"
+#include "pipeline/dataset.h"
+#include "preprocessing/noise.h"
+
+namespace avsr::pipeline {
+
+class NoiseSource {
+ public:
+  static NoiseSource white();
+  // A sound file: each clip gets a stretch of it from a random place (repeated when the file is shorter).
+  static NoiseSource file(const std::string& path);
+  // Babble of the examples' clips, at most `most` of them evenly spaced. With two talkers or more a clip's own talker
+  // is left out of its babble. Throws std::runtime_error when there are fewer utterances than voices.
+  struct Utterances {
+    const Dataset* dataset = nullptr;
+    std::vector<int> clips;  // of the dataset
+  };
+  static NoiseSource babble(const Utterances& utterances, const preprocessing::BabbleSettings& settings,
+                            int most = 400);
+
+  // `samples` of noise for a clip of this talker.
+  io::Waveform make(uint64_t seed, const std::string& key, const std::string& talker, size_t samples) const;
+  // For reports: kind, file or talkers, and a hash of the sound.
+  const nlohmann::json& description() const { return description_; }
+
+ private:
+  const preprocessing::NoiseBank& bank_without(const std::string& talker) const;
+
+  nlohmann::json description_;
+  std::shared_ptr<const io::Waveform> file_;
+  // One bank without each talker, and under "" one with all; empty unless babble.
+  std::map<std::string, std::shared_ptr<const preprocessing::NoiseBank>> banks_;
+};
+
+// All clips that a dataset's examples come from, in order.
+std::vector<int> clips_of(const Dataset& dataset);
+
+}  // namespace avsr::pipeline

@@ -1,0 +1,62 @@
+#include "pipeline/options.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <iostream>
+#include <sstream>
+#include <stdexcept>
+
+#include "pipeline/commands.h"
+
+namespace avsr::pipeline {
+namespace {
+
+namespace po = boost::program_options;
+
+[[noreturn]] void complain_unknown_option(const std::string& given, const po::options_description& shown) {
+  std::vector<std::string> names;
+  for (const auto& option : shown.options()) names.push_back("--" + option->long_name());
+  const auto nearest = nearest_names(given, names);
+  throw std::invalid_argument(fmt::format("unknown option '{}'; {}", given,
+                                          nearest.empty()
+                                              ? std::string("--help lists what there is")
+                                              : fmt::format("did you mean {}?", fmt::join(nearest, " or "))));
+}
+
+}  // namespace
+
+Parsed parse_options(const std::vector<std::string>& arguments, const po::options_description& shown,
+                     const po::options_description& hidden, const po::positional_options_description& positions,
+                     const std::string& usage, const std::string& example) {
+  Parsed parsed;
+  for (const std::string& argument : arguments)
+    if (argument == "--help" || argument == "-h") parsed.help = true;
+  if (parsed.help) {
+    std::cout << "Usage: " << usage << "\n\n" << shown << "\nExample:\n  " << example << "\n";
+    return parsed;
+  }
+  po::options_description all;
+  all.add(shown).add(hidden);
+  try {
+    // No guessing of abbreviated options, so that a new option never changes what an old command line means.
+    const int style = po::command_line_style::unix_style & ~po::command_line_style::allow_guessing;
+    po::store(po::command_line_parser(arguments).options(all).positional(positions).style(style).run(), parsed.values);
+    po::notify(parsed.values);
+  } catch (const po::unknown_option& error) {
+    complain_unknown_option(error.get_option_name(), shown);
+  } catch (const po::error& error) {
+    throw std::invalid_argument(fmt::format("{}; --help explains the options", error.what()));
+  }
+  return parsed;
+}
+
+std::vector<std::string> split_list(const std::string& text) {
+  std::vector<std::string> entries;
+  std::stringstream stream(text);
+  for (std::string entry; std::getline(stream, entry, ',');)
+    if (!entry.empty()) entries.push_back(entry);
+  return entries;
+}
+
+}  // namespace avsr::pipeline

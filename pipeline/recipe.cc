@@ -1,0 +1,328 @@
+#include "pipeline/recipe.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <numbers>
+#include <set>
+#include <sstream>
+#include <stdexcept>
+
+#include "pipeline/commands.h"
+#include "pipeline/strict_yaml.h"
+
+namespace avsr::pipeline {
+namespace {
+
+const std::vector<std::string> kStreamNames{"audio", "video", "audiovisual"};
+const std::vector<std::string> kBackEndNames{"temporal_conv", "recurrent"};
+const std::vector<std::string> kCellNames{"lstm", "gru", "rnn"};
+const std::vector<std::string> kDecayNames{"constant", "paper", "cosine", "one_cycle"};
+const std::vector<std::string> kOptimizerNames{"adam", "adamw", "sgd"};
+const std::vector<std::string> kLossNames{"mean_logits", "per_frame"};
+const std::vector<std::string> kAudioInputs{"waveform", "mfcc"};
+
+void read_recurrent(const YAML::Node& node, const std::string& origin, const std::string& where,
+                    models::RecurrentConfig& config) {
+  if (!node) return;
+  StrictMap map(node, origin, where);
+  map.read_enum("cell", config.cell, kCellNames);
+  map.read("layers", config.layers, 1, 16);
+  map.read("hidden", config.hidden, 1, 65536);
+  map.read("input_dropout", config.input_dropout, 0.f, 0.95f);
+  map.read("hidden_dropout", config.hidden_dropout, 0.f, 0.95f);
+  map.finish();
+}
+
+void read_video(const YAML::Node& node, const std::string& origin, models::VideoConfig& config) {
+  if (!node) return;
+  StrictMap map(node, origin, "network.video");
+  map.read("frontend_width", config.frontend_width, 1, 65536);
+  map.read("widths", config.widths);
+  map.read("blocks", config.blocks);
+  map.read("embedding", config.embedding, 1, 65536);
+  map.read("global_pooling", config.global_pooling);
+  map.finish();
+}
+
+void read_audio(const YAML::Node& node, const std::string& origin, models::AudioConfig& config) {
+  if (!node) return;
+  StrictMap map(node, origin, "network.audio");
+  map.read_enum("input", config.input, kAudioInputs);
+  map.read("frontend_width", config.frontend_width, 1, 65536);
+  map.read("widths", config.widths);
+  map.read("blocks", config.blocks);
+  map.read("embedding", config.embedding, 1, 65536);
+  map.read("pool", config.pool);
+  map.read("mfcc_features", config.mfcc_features, 1, 1024);
+  map.finish();
+}
+
+void read_network(const YAML::Node& node, const std::string& origin, models::NetworkConfig& config) {
+  if (!node) return;
+  StrictMap map(node, origin, "network");
+  read_video(map.node("video"), origin, config.video);
+  read_audio(map.node("audio"), origin, config.audio);
+  read_recurrent(map.node("recurrent"), origin, "network.recurrent", config.recurrent);
+  read_recurrent(map.node("fusion"), origin, "network.fusion", config.fusion);
+  map.finish();
+}
+
+void read_augment(const YAML::Node& node, const std::string& origin, preprocessing::AugmentSettings& augment) {
+  if (!node) return;
+  StrictMap map(node, origin, "data.augment");
+  map.read("random_crop", augment.random_crop);
+  map.read("flip_probability", augment.flip_probability);
+  map.read("rotation_degrees", augment.rotation_degrees);
+  map.read("scaling", augment.scaling);
+  map.read("brightness", augment.brightness);
+  map.read("contrast", augment.contrast);
+  map.read("time_mask_probability", augment.time_mask_probability);
+  map.read("time_mask_frames", augment.time_mask_frames);
+  map.read("audio_mask_probability", augment.audio_mask_probability);
+  map.read("audio_mask_seconds", augment.audio_mask_seconds);
+  map.finish();
+}
+
+void read_noise(const YAML::Node& node, const std::string& origin, DataSettings& data) {
+  if (!node) return;
+  StrictMap map(node, origin, "data.noise");
+  map.read("levels_db", data.noise_levels_db);
+  map.read("clean", data.clean);
+  map.read("voices", data.babble.voices);
+  map.read("slowest", data.babble.slowest);
+  map.read("fastest", data.babble.fastest);
+  map.finish();
+  if (!data.clean && data.noise_levels_db.empty())
+    complain(node, origin, "data.noise: clean is false and levels_db is empty: no level is left to train at");
+}
+
+void read_data(const YAML::Node& node, const std::string& origin, DataSettings& data) {
+  if (!node) return;
+  StrictMap map(node, origin, "data");
+  map.read("window_frames", data.window_frames, 5, 10000);
+  map.read("shift_frames", data.shift_frames, 0, 100);
+  map.read("crop", data.geometry.crop_size);
+  map.read("size", data.geometry.input_size);
+  std::string normalisation = preprocessing::to_string(data.normalisation);
+  map.read("normalisation", normalisation);
+  read_augment(map.node("augment"), origin, data.augment);
+  read_noise(map.node("noise"), origin, data);
+  map.finish();
+  try {
+    data.normalisation = preprocessing::parse_pixel_normalisation(normalisation);
+    data.geometry.validate();
+    data.augment.validate();
+    data.babble.validate();
+  } catch (const std::invalid_argument& error) {
+    complain(node, origin, error.what());
+  }
+}
+
+Optimizer read_optimizer(const YAML::Node& node, const std::string& origin) {
+  Optimizer optimizer;
+  if (!node) return optimizer;
+  if (node.IsScalar()) {  // only its name
+    YAML::Node map;
+    map["kind"] = node;
+    return read_optimizer(map, origin);
+  }
+  StrictMap map(node, origin, "optimizer");
+  map.read_enum("kind", optimizer.kind, kOptimizerNames);
+  map.read("weight_decay", optimizer.weight_decay, 0.f, 1.f);
+  map.read("momentum", optimizer.momentum, 0.f, 1.f);
+  map.read("clip_norm", optimizer.clip_norm, 0.f, 1e9f);
+  map.finish();
+  return optimizer;
+}
+
+std::vector<Load> read_loads(const YAML::Node& node, const std::string& origin, const std::set<std::string>& earlier) {
+  std::vector<Load> loads;
+  if (!node) return loads;
+  if (!node.IsSequence()) complain(node, origin, "'load' should be a list of {from: STAGE, parts: [PATH, …]}");
+  for (const YAML::Node& entry : node) {
+    StrictMap map(entry, origin, "load");
+    Load load;
+    map.read("from", load.from);
+    map.read("parts", load.parts);
+    map.finish();
+    if (!earlier.count(load.from))
+      complain(entry, origin,
+               fmt::format("loads from '{}', which is no stage before it; these are: {}", load.from,
+                           earlier.empty() ? "none" : fmt::format("{}", fmt::join(earlier, ", "))));
+    if (load.parts.empty()) complain(entry, origin, fmt::format("loads no parts from '{}'", load.from));
+    loads.push_back(std::move(load));
+  }
+  return loads;
+}
+
+Stage read_stage(const YAML::Node& node, const std::string& origin, const std::set<std::string>& earlier) {
+  Stage stage;
+  StrictMap map(node, origin, "stage");
+  map.read("name", stage.name);
+  if (stage.name.empty() || stage.name.find_first_of("/.\\ ") != std::string::npos)
+    complain(node, origin, "a stage needs a name, which becomes a folder: no '/', '.', '\\' or blank");
+  if (earlier.count(stage.name)) complain(node, origin, fmt::format("two stages are named '{}'", stage.name));
+  map.read_enum("streams", stage.streams, kStreamNames);
+  map.read_enum("back_end", stage.back_end, kBackEndNames);
+  stage.load = read_loads(map.node("load"), origin, earlier);
+  map.read("train", stage.train);
+  if (stage.train.empty())
+    complain(node, origin, fmt::format("stage '{}' trains nothing: 'train' is empty", stage.name));
+  map.read("statistics_move", stage.statistics_move);
+  map.read_enum("loss", stage.loss.form, kLossNames);
+  map.read("label_smoothing", stage.loss.label_smoothing, 0.f, 0.9f);
+  stage.optimizer = read_optimizer(map.node("optimizer"), origin);
+  map.read("rate", stage.rate, 1e-9, 10.0);
+  map.read_enum("decay", stage.decay, kDecayNames);
+  map.read("batch", stage.batch, 1, 65536);
+  map.read("epochs", stage.epochs, 1, 100000);
+  map.read("patience", stage.patience, 0, 100000);
+  map.finish();
+  return stage;
+}
+
+// "<<: *anchor": the keys of another mapping that this one does not set itself (yaml-cpp leaves that to the reader).
+void merge_anchors(YAML::Node node) {
+  if (node.IsMap()) {
+    if (const YAML::Node base = node["<<"]) {
+      node.remove("<<");
+      for (const auto& entry : base)
+        // Scalars keep their line; what can be written into must not be shared.
+        if (!node[entry.first.Scalar()])
+          node[entry.first.Scalar()] = entry.second.IsScalar() ? entry.second : YAML::Clone(entry.second);
+    }
+    for (const auto& entry : node) merge_anchors(entry.second);
+  } else if (node.IsSequence()) {
+    for (const auto& child : node) merge_anchors(child);
+  }
+}
+
+// One "a.b=value" written into the tree before it is read, so that it is checked like the rest. The key need not stand
+// in the recipe; the strict reading complains about one that nobody knows.
+void apply_override(YAML::Node root, const std::string& text, const std::string& origin) {
+  const size_t equals = text.find('=');
+  if (equals == std::string::npos || equals == 0)
+    throw std::invalid_argument(fmt::format("{}: [recipe] '{}' is no KEY=VALUE", origin, text));
+  std::vector<std::string> path;
+  std::stringstream keys(text.substr(0, equals));
+  for (std::string key; std::getline(keys, key, '.');) path.push_back(key);
+  const YAML::Node value = YAML::Load(text.substr(equals + 1));
+
+  std::vector<YAML::Node> nodes{root};
+  for (size_t i = 0; i + 1 < path.size(); ++i) {
+    std::vector<YAML::Node> next;
+    for (YAML::Node node : nodes) {
+      if (node.IsSequence()) {
+        for (YAML::Node child : node)
+          if (path[i] == "*" || (child["name"] && child["name"].Scalar() == path[i])) next.push_back(child);
+      } else {
+        next.push_back(node[path[i]]);
+      }
+    }
+    if (next.empty())
+      throw std::invalid_argument(fmt::format("{}: [recipe] '{}': there is no '{}'", origin, text, path[i]));
+    nodes = next;
+  }
+  for (YAML::Node node : nodes) {
+    if (node.IsSequence() || node.IsScalar())
+      throw std::invalid_argument(fmt::format("{}: [recipe] '{}' does not end at a key of a mapping", origin, text));
+    node.remove(path.back());  // assigning alone would write through to other stages that share the value
+    node[path.back()] = value;
+  }
+}
+
+std::string read_text(const std::filesystem::path& path) {
+  std::ifstream file(path);
+  if (!file) throw std::runtime_error(fmt::format("[recipe] cannot read {}", path.string()));
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+}  // namespace
+
+Recipe parse_recipe(const std::string& yaml, const std::string& origin, const std::vector<std::string>& overrides) {
+  YAML::Node root;
+  try {
+    root = YAML::Load(yaml);
+  } catch (const YAML::Exception& error) {
+    throw std::invalid_argument(fmt::format("{}:{}: [recipe] {}", origin, error.mark.line + 1, error.msg));
+  }
+  if (!root.IsMap()) complain(root, origin, "a recipe is a mapping of keys to values");
+  merge_anchors(root);
+  for (const std::string& text : overrides) apply_override(root, text, origin);
+  Recipe recipe;
+  StrictMap map(root, origin, "the recipe");
+  map.read("name", recipe.name);
+  if (recipe.name.empty()) complain(root, origin, "a recipe needs a 'name'");
+  map.read("description", recipe.description);
+  map.read("seed", recipe.seed);
+  read_network(map.node("network"), origin, recipe.network);
+  read_data(map.node("data"), origin, recipe.data);
+  recipe.network.video.crop = recipe.data.geometry.input_size;
+  const YAML::Node stages = map.node("stages");
+  if (!stages || !stages.IsSequence() || stages.size() == 0)
+    complain(root, origin, "'stages' should be a list of stages");
+  std::set<std::string> names;
+  for (const YAML::Node& node : stages) {
+    recipe.stages.push_back(read_stage(node, origin, names));
+    names.insert(recipe.stages.back().name);
+  }
+  map.finish();
+  if (overrides.empty()) {
+    recipe.text = yaml;
+  } else {
+    YAML::Emitter out;
+    out << root;
+    recipe.text = fmt::format("# {} with {}\n{}\n", origin, fmt::join(overrides, " "), out.c_str());
+  }
+  return recipe;
+}
+
+Recipe load_recipe(const std::string& name_or_path, const std::vector<std::string>& overrides) {
+  const auto& built_in = built_in_recipes();
+  if (const auto found = built_in.find(name_or_path); found != built_in.end())
+    return parse_recipe(found->second, found->first, overrides);
+  if (std::filesystem::is_regular_file(name_or_path))
+    return parse_recipe(read_text(name_or_path), name_or_path, overrides);
+  std::vector<std::string> names;
+  for (const auto& [name, text] : built_in) names.push_back(name);
+  throw std::invalid_argument(fmt::format("[recipe] '{}' is neither a file nor a built-in recipe; these are: {}",
+                                          name_or_path, fmt::join(names, ", ")));
+}
+
+models::NetworkConfig network_of(const Recipe& recipe, const Stage& stage, int labels) {
+  models::NetworkConfig config = recipe.network;
+  config.streams = stage.streams;
+  config.back_end = stage.back_end;
+  config.labels = labels;
+  config.validate();
+  return config;
+}
+
+const char* name_of(models::Streams streams) { return kStreamNames[static_cast<size_t>(streams)].c_str(); }
+
+double rate_at(const Stage& stage, int epoch, double progress) {
+  const double done = (epoch + progress) / stage.epochs;
+  const auto cosine = [](double from, double to, double t) {
+    return to + (from - to) * 0.5 * (1 + std::cos(std::numbers::pi * t));
+  };
+  switch (stage.decay) {
+    case Decay::constant:
+      return stage.rate;
+    case Decay::paper:
+      return epoch < 5 ? stage.rate : stage.rate * std::pow(0.5, (epoch - 4) / 5.0);
+    case Decay::cosine:
+      return cosine(stage.rate, 0, done);
+    case Decay::one_cycle:
+      return done < 0.3 ? cosine(stage.rate / 25, stage.rate, done / 0.3)
+                        : cosine(stage.rate, stage.rate / 1e4, (done - 0.3) / 0.7);
+  }
+  return stage.rate;
+}
+
+}  // namespace avsr::pipeline

@@ -1,0 +1,94 @@
+// A recipe: the whole staged schedule as data. It says what networks are built, how clips become batches, and for each
+// stage what is loaded from which earlier stage, what trains, and when it ends. Written as YAML; see recipes/.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "models/backend/kernels.h"
+#include "models/network_config.h"
+#include "preprocessing/augment.h"
+#include "preprocessing/noise.h"
+#include "preprocessing/normalise.h"
+
+namespace avsr::pipeline {
+
+// How a clip becomes a training example. Pixels are counted in the prepared mouth crops.
+struct DataSettings {
+  int window_frames = 29;  // of a word cut from a sentence, around the word's middle; a clip with a label stays whole
+  int shift_frames = 0;  // in training, windows cut from sentences move at random by up to this many frames either way
+  preprocessing::FrameGeometry geometry;  // crop and size: random in training, central otherwise
+  preprocessing::PixelNormalisation normalisation = preprocessing::PixelNormalisation::training_set;
+  preprocessing::AugmentSettings augment;
+  preprocessing::BabbleSettings babble;                       // of training and validation, from their own utterances
+  std::vector<double> noise_levels_db{20, 15, 10, 5, 0, -5};  // mixed in, equally likely …
+  bool clean = true;                                          // … with the clean clip as one more level
+};
+
+enum class Decay : uint8_t { constant, paper, cosine, one_cycle };
+
+struct Optimizer {
+  enum class Kind : uint8_t { adam, adamw, sgd } kind = Kind::adam;
+  float weight_decay = 0;
+  float momentum = 0.9f;  // of sgd
+  float clip_norm = 0;    // gradients are scaled down to this norm; 0: never
+};
+
+// Parts of an earlier stage's result: whole components of parameter paths, such as video/trunk.
+struct Load {
+  std::string from;
+  std::vector<std::string> parts;
+};
+
+struct Stage {
+  std::string name;
+  models::Streams streams = models::Streams::audiovisual;
+  models::BackEnd back_end = models::BackEnd::recurrent;
+  std::vector<Load> load;
+  std::vector<std::string> train;  // parameter paths; everything else is frozen
+  bool statistics_move = false;    // batch-norm statistics of frozen parts move, as in the public code
+  backend::CrossEntropySpec loss;
+  Optimizer optimizer;
+  double rate = 3e-4;
+  Decay decay = Decay::paper;
+  int batch = 36;
+  int epochs = 30;
+  int patience = 0;  // epochs without a better validation accuracy before the stage ends; 0: never
+};
+
+struct Recipe {
+  std::string name;
+  std::string description;
+  uint64_t seed = 1;
+  models::NetworkConfig network;  // streams, back end and labels are set for each stage
+  DataSettings data;
+  std::vector<Stage> stages;
+  std::string text;  // the YAML it was read from
+};
+
+// Reads a recipe. `overrides` are KEY=VALUE with a path as key: "seed=7", "data.size=44", "stages.fusion.epochs=3", or
+// "stages.*.epochs=3" for all stages. Throws std::invalid_argument with origin and line on an unknown key, a value of
+// the wrong kind or out of range, a stage that loads from a stage that does not stand before it, and two stages of one
+// name.
+Recipe parse_recipe(const std::string& yaml, const std::string& origin, const std::vector<std::string>& overrides = {});
+
+// A built-in recipe's name, or the path of a YAML file.
+Recipe load_recipe(const std::string& name_or_path, const std::vector<std::string>& overrides = {});
+
+// The recipes of the folder recipes/, built into the program: name -> YAML text.
+const std::map<std::string, std::string>& built_in_recipes();
+
+// The network of one stage: the recipe's sizes with the stage's streams and back end, `labels` classes.
+models::NetworkConfig network_of(const Recipe& recipe, const Stage& stage, int labels);
+
+const char* name_of(models::Streams streams);  // "audio", "video", "audiovisual"
+
+// Learning rate at `epoch` + `progress` (0 <= progress < 1) of a stage. paper: rate while epoch < 5, then
+// rate * 0.5^((epoch - 4) / 5) by whole epochs. cosine: from rate to 0. one_cycle: rises from rate / 25 over the first
+// 30 % of the stage's epochs, then falls to rate / 10000, both along a cosine (Smith and Topin 2019).
+double rate_at(const Stage& stage, int epoch, double progress);
+
+}  // namespace avsr::pipeline

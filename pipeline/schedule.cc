@@ -1,0 +1,187 @@
+#include "pipeline/schedule.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <ctime>
+#include <optional>
+#include <set>
+#include <stdexcept>
+
+#include "io/atomic_file.h"
+
+namespace avsr::pipeline {
+namespace {
+
+std::string now() { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))); }
+
+// The union of what the stages need.
+models::Streams streams_of(const Recipe& recipe) {
+  std::set<models::Streams> kinds;
+  for (const Stage& stage : recipe.stages) kinds.insert(stage.streams);
+  return kinds.size() == 1 ? *kinds.begin() : models::Streams::audiovisual;
+}
+
+std::optional<NoiseSource> babble_of(const Dataset& dataset, const DataSettings& data, const Reporter& reporter,
+                                     const std::string& split) {
+  if (data.noise_levels_db.empty()) return std::nullopt;
+  try {
+    return NoiseSource::babble({&dataset, clips_of(dataset)}, data.babble);
+  } catch (const std::runtime_error& error) {
+    if (reporter.say) reporter.say(fmt::format("note: {} stays clean: {}", split, error.what()));
+    return std::nullopt;
+  }
+}
+
+class Schedule {
+ public:
+  Schedule(backend::Backend& backend, const RunSettings& settings)
+      : backend_(backend), settings_(settings), recipe_(settings.recipe), info_(read_dataset_info(settings.data)) {
+    open_run();
+    choose_stages();
+  }
+
+  bool run() {
+    open_data();
+    for (const Stage* stage : chosen_) {
+      if (finished(stage->name)) {
+        say(fmt::format("stage {} is finished already", stage->name));
+        continue;
+      }
+      if (!run_stage(*stage)) return false;
+    }
+    return true;
+  }
+
+ private:
+  void say(const std::string& line) const {
+    if (settings_.reporter.say) settings_.reporter.say(line);
+  }
+  std::filesystem::path run_path() const { return settings_.out / "run.json"; }
+  std::filesystem::path model_path(const std::string& stage) const {
+    return settings_.out / stage / "model.safetensors";
+  }
+  bool finished(const std::string& stage) const {
+    return run_["stages"].contains(stage) && std::filesystem::exists(model_path(stage));
+  }
+  void save_run() const { io::write_file_atomically(run_path().string(), std::string_view(run_.dump(2) + "\n")); }
+
+  void open_run() {
+    if (!std::filesystem::exists(run_path())) {
+      run_ = {{"recipe", recipe_.name},  {"seed", recipe_.seed}, {"data", settings_.data},
+              {"data_hash", info_.hash}, {"started", now()},     {"stages", nlohmann::json::object()}};
+      io::write_file_atomically((settings_.out / "recipe.yaml").string(), std::string_view(recipe_.text));
+      save_run();
+      return;
+    }
+    const std::string out = settings_.out.string();
+    if (!settings_.resume)
+      throw std::runtime_error(
+          fmt::format("[train] {} holds a run already: add --resume to go on with it, or choose another folder", out));
+    run_ = nlohmann::json::parse(io::read_text_file(run_path().string()));
+    if (io::read_text_file((settings_.out / "recipe.yaml").string()) != recipe_.text)
+      throw std::runtime_error(fmt::format("[train] {} holds a run of another recipe; see {}/recipe.yaml", out, out));
+    if (run_.at("data_hash") != info_.hash)
+      throw std::runtime_error(fmt::format("[train] {} holds a run on other data: hash {}, now {} ({})", out,
+                                           run_.at("data_hash").get<std::string>(), info_.hash, settings_.data));
+  }
+
+  void choose_stages() {
+    std::set<std::string> wanted(settings_.stages.begin(), settings_.stages.end()), available;
+    for (const Stage& stage : recipe_.stages) {
+      if (finished(stage.name)) available.insert(stage.name);
+      if (!settings_.stages.empty() && !wanted.erase(stage.name)) continue;
+      for (const Load& load : stage.load)
+        if (!available.count(load.from))
+          throw std::runtime_error(
+              fmt::format("[train] stage '{}' starts from stage '{}', which is not finished in {}: run it first",
+                          stage.name, load.from, settings_.out.string()));
+      available.insert(stage.name);
+      chosen_.push_back(&stage);
+    }
+    if (!wanted.empty())
+      throw std::invalid_argument(
+          fmt::format("[train] the recipe '{}' has no stage '{}'", recipe_.name, *wanted.begin()));
+  }
+
+  void open_data() {
+    Dataset::Settings data;
+    data.streams = streams_of(recipe_);
+    data.window_frames = recipe_.data.window_frames;
+    training_ = Dataset::open(settings_.data, "train", data);
+    data.labels = training_->labels();
+    validation_ = Dataset::open(settings_.data, "val", data);
+    for (const Dataset* dataset : {training_.get(), validation_.get()})
+      for (const std::string& note : dataset->notes()) say("note: " + note);
+    say(fmt::format("{} training and {} validation examples of {} words", training_->samples().size(),
+                    validation_->samples().size(), training_->labels().size()));
+    training_noise_ = babble_of(*training_, recipe_.data, settings_.reporter, "training");
+    validation_noise_ = babble_of(*validation_, recipe_.data, settings_.reporter, "validation");
+
+    rule_.crop = info_.json.value("crop", nlohmann::json());
+    rule_.geometry = recipe_.data.geometry;
+    rule_.normalisation = recipe_.data.normalisation;
+    rule_.window_frames = recipe_.data.window_frames;
+    if (data.streams != models::Streams::audio) rule_.pixels = measure_pixels(*training_, rule_);
+  }
+
+  bool run_stage(const Stage& stage) {
+    StageSettings one;
+    one.recipe = &recipe_;
+    one.stage = &stage;
+    one.training = training_.get();
+    one.validation = validation_.get();
+    one.training_noise = training_noise_ ? &*training_noise_ : nullptr;
+    one.validation_noise = validation_noise_ ? &*validation_noise_ : nullptr;
+    one.rule = rule_;
+    one.folder = settings_.out / stage.name;
+    for (const Stage& other : recipe_.stages)
+      if (finished(other.name)) one.results[other.name] = model_path(other.name);
+    one.provenance = {{"recipe", recipe_.name},           {"seed", recipe_.seed},
+                      {"data_hash", info_.hash},          {"date", now()},
+                      {"device", backend_.description()}, {"talkers", training_->talkers()}};
+    one.workers = settings_.workers;
+    one.checkpoint_minutes = settings_.checkpoint_minutes;
+    one.stop = settings_.stop;
+    one.reporter = settings_.reporter;
+    say(fmt::format("stage {}: {}, trains {}", stage.name, name_of(stage.streams), fmt::join(stage.train, " ")));
+    const StageResult result = train_stage(backend_, one);
+    if (!result.finished) return false;
+    finish_stage(stage, result.progress);
+    return true;
+  }
+
+  void finish_stage(const Stage& stage, const StageProgress& progress) {
+    const bool last_of_kind = std::none_of(&stage + 1, recipe_.stages.data() + recipe_.stages.size(),
+                                           [&](const Stage& later) { return later.streams == stage.streams; });
+    if (last_of_kind)
+      io::write_file_atomically((settings_.out / fmt::format("{}.safetensors", name_of(stage.streams))).string(),
+                                io::read_binary_file(model_path(stage.name).string()));
+    run_["stages"][stage.name] = {{"epochs", progress.epoch},
+                                  {"best_epoch", progress.best_epoch + 1},
+                                  {"val_accuracy", progress.best_accuracy},
+                                  {"seconds", progress.total_seconds},
+                                  {"finished", now()}};
+    save_run();
+    say(fmt::format("stage {} ends: {:.1f} % on validation (epoch {}), {:.0f} s", stage.name,
+                    100 * progress.best_accuracy, progress.best_epoch + 1, progress.total_seconds));
+  }
+
+  backend::Backend& backend_;
+  const RunSettings& settings_;
+  const Recipe& recipe_;
+  DatasetInfo info_;
+  nlohmann::json run_;
+  std::vector<const Stage*> chosen_;
+  std::unique_ptr<Dataset> training_, validation_;
+  std::optional<NoiseSource> training_noise_, validation_noise_;
+  InputRule rule_;
+};
+
+}  // namespace
+
+bool run_schedule(backend::Backend& backend, const RunSettings& settings) { return Schedule(backend, settings).run(); }
+
+}  // namespace avsr::pipeline

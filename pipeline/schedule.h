@@ -1,0 +1,34 @@
+// Runs the stages of a recipe in their order, each on what earlier ones left.
+//
+// Files: OUT/recipe.yaml, OUT/run.json, OUT/<stage>/{checkpoint.safetensors,log.jsonl,model.safetensors}, and
+// OUT/{audio,video,audiovisual}.safetensors: the result of the last stage of each kind.
+#pragma once
+
+#include <atomic>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "pipeline/recipe.h"
+#include "pipeline/trainer.h"
+
+namespace avsr::pipeline {
+
+struct RunSettings {
+  Recipe recipe;
+  std::string data;  // prepared folder with splits train and val
+  std::filesystem::path out;
+  std::vector<std::string> stages;  // only these, in the recipe's order; empty: all
+  bool resume = false;              // go on with the run that `out` holds
+  int workers = 0;
+  double checkpoint_minutes = 10;
+  const std::atomic<bool>* stop = nullptr;
+  Reporter reporter;
+};
+
+// True when all wanted stages are finished, false when the user stopped it. A stage whose inputs come from a stage that
+// is neither finished nor asked for is a std::runtime_error before anything is trained; so is a folder that holds a run
+// without `resume`, or one of another recipe or data with it.
+bool run_schedule(backend::Backend& backend, const RunSettings& settings);
+
+}  // namespace avsr::pipeline

@@ -1,0 +1,41 @@
+// Logits and labels -> loss, gradient and hits.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "models/backend/backend.h"
+
+namespace avsr::pipeline {
+
+struct Score {
+  double loss_sum = 0;  // over clips
+  int64_t clips = 0, correct = 0;
+  double loss() const { return clips ? loss_sum / static_cast<double>(clips) : 0; }
+  double accuracy() const { return clips ? static_cast<double>(correct) / static_cast<double>(clips) : 0; }
+  Score& operator+=(const Score& other);
+};
+
+class Scorer {
+ public:
+  Scorer(backend::Backend& backend, const backend::CrossEntropySpec& spec, int labels);
+  // logits: (B, T, V); steps, labels: (B).
+  Score score(const backend::Tensor& logits, const backend::Lengths& steps, std::span<const int> labels);
+  // Of the last call: (B, T, V), the gradient of the mean loss; and (B, V) on the host.
+  const backend::Tensor& gradient() const { return gradient_; }
+  const std::vector<float>& probabilities() const { return host_probabilities_; }
+
+ private:
+  backend::Backend& backend_;
+  std::shared_ptr<backend::CrossEntropy> kernel_;
+  int labels_;
+  backend::Tensor targets_, losses_, probabilities_, gradient_;
+  std::vector<float> one_hot_, host_losses_, host_probabilities_;
+};
+
+// Index of the largest of `count` values; of equals the first.
+int largest(const float* values, int count);
+
+}  // namespace avsr::pipeline

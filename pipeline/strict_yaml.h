@@ -1,0 +1,60 @@
+// Reading YAML without surprises: every key must be known, every value of its kind, and every complaint names the line.
+#pragma once
+
+#include <yaml-cpp/yaml.h>
+
+#include <string>
+#include <vector>
+
+namespace avsr::pipeline {
+
+// "origin:line: [recipe] text", as std::invalid_argument.
+[[noreturn]] void complain(const YAML::Node& node, const std::string& origin, const std::string& text);
+
+// A mapping whose keys are taken one by one. Absent keys leave the value as it was. finish() throws on a key that
+// nobody asked for, with the nearest known ones.
+class StrictMap {
+ public:
+  StrictMap(const YAML::Node& node, std::string origin, std::string where);
+
+  bool has(const std::string& key);
+  YAML::Node node(const std::string& key);  // undefined when absent
+
+  template <typename T>
+  void read(const std::string& key, T& value) {
+    const YAML::Node found = node(key);
+    if (found) convert(found, key, value);
+  }
+  template <typename T>
+  void read(const std::string& key, T& value, T lowest, T highest) {
+    read(key, value);
+    if (value < lowest || value > highest) out_of_range(key, lowest, highest);
+  }
+  // One of the names, whose index becomes the value.
+  template <typename E>
+  void read_enum(const std::string& key, E& value, const std::vector<std::string>& names) {
+    std::string text = names[static_cast<size_t>(value)];
+    read(key, text);
+    value = static_cast<E>(index_of(key, text, names));
+  }
+  void finish();
+
+ private:
+  template <typename T>
+  void convert(const YAML::Node& found, const std::string& key, T& value) {
+    try {
+      value = found.as<T>();
+    } catch (const YAML::Exception&) {
+      wrong_kind(found, key);
+    }
+  }
+  [[noreturn]] void wrong_kind(const YAML::Node& found, const std::string& key);
+  [[noreturn]] void out_of_range(const std::string& key, double lowest, double highest);
+  size_t index_of(const std::string& key, const std::string& text, const std::vector<std::string>& names);
+
+  YAML::Node map_;
+  std::string origin_, where_;
+  std::vector<std::string> known_;
+};
+
+}  // namespace avsr::pipeline

@@ -1,0 +1,79 @@
+// avsr train: all stages of a recipe on a prepared folder.
+#include <fmt/format.h>
+
+#include <atomic>
+#include <boost/program_options.hpp>
+#include <csignal>
+#include <iostream>
+#include <stdexcept>
+
+#include "pipeline/commands.h"
+#include "pipeline/device.h"
+#include "pipeline/options.h"
+#include "pipeline/schedule.h"
+
+namespace avsr::pipeline {
+namespace {
+
+constexpr int kInterrupted = 130;  // as a shell reports a program that ended by Ctrl-C
+
+// A signal handler can reach nothing else. The second Ctrl-C ends the program at once.
+std::atomic<bool> stop_requested{false};
+static_assert(std::atomic<bool>::is_always_lock_free);
+
+void request_stop(int signal) {
+  stop_requested = true;
+  std::signal(signal, SIG_DFL);
+}
+
+}  // namespace
+
+int run_train(const Arguments& arguments) {
+  namespace po = boost::program_options;
+  RunSettings run;
+  std::string recipe, out, device = "auto", stages;
+  std::vector<std::string> overrides;
+  int threads = 0;
+  po::options_description options("Options");
+  options.add_options()("data", po::value(&run.data)->required(), "folder made by `avsr prepare`")(
+      "out", po::value(&out)->required(), "folder for models, checkpoints and logs")(
+      "resume", po::bool_switch(&run.resume), "go on with the run that --out holds")(
+      "stages", po::value(&stages), "only these stages, separated by commas")(
+      "set", po::value(&overrides)->composing(), "change the recipe: KEY=VALUE, such as seed=7 or stages.*.epochs=2")(
+      "device", po::value(&device)->default_value("auto"), "auto, cpu, cuda or cuda:N")(
+      "threads", po::value(&threads)->default_value(0), "compute threads on the CPU; 0: all cores")(
+      "workers", po::value(&run.workers)->default_value(0), "loader threads; 0: half of the cores")(
+      "checkpoint-minutes", po::value(&run.checkpoint_minutes)->default_value(10),
+      "between checkpoints inside an epoch")("help,h", "this text");
+  po::options_description hidden;
+  hidden.add_options()("recipe", po::value(&recipe)->required(), "");
+  po::positional_options_description positions;
+  positions.add("recipe", 1);
+  const Parsed parsed = parse_options(
+      arguments, options, hidden, positions,
+      "avsr train RECIPE --data DIR --out DIR\n\nTrains the networks of a recipe (built in, see `avsr recipes`, or "
+      "a YAML file), stage by stage.\nStopped by Ctrl-C or killed, it goes on with --resume.",
+      "avsr train words-small --data data --out run");
+  if (parsed.help) return 0;
+  run.recipe = load_recipe(recipe, overrides);
+  run.out = out;
+  run.stages = split_list(stages);
+  run.stop = &stop_requested;
+  run.reporter.say = [](const std::string& line) { std::cout << line << std::endl; };
+
+  const auto backend = open_device(device, threads);
+  std::cout << fmt::format("recipe {} (seed {}) on {}", run.recipe.name, run.recipe.seed, backend->description())
+            << std::endl;
+  std::signal(SIGINT, request_stop);
+  std::signal(SIGTERM, request_stop);
+  if (!run_schedule(*backend, run)) {
+    std::cerr << fmt::format("avsr train: stopped; go on with: avsr train {} --data {} --out {} --resume\n", recipe,
+                             run.data, out);
+    return kInterrupted;
+  }
+  std::cout << fmt::format("done: models in {}; next: avsr evaluate {}/*.safetensors --data {} --out {}/evaluation\n",
+                           out, out, run.data, out);
+  return 0;
+}
+
+}  // namespace avsr::pipeline

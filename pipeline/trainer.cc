@@ -1,0 +1,294 @@
+#include "pipeline/trainer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <sstream>
+#include <stdexcept>
+
+#include "io/atomic_file.h"
+#include "models/checkpoint.h"
+#include "models/model_file.h"
+#include "pipeline/optimizer.h"
+#include "pipeline/scorer.h"
+#include "preprocessing/random.h"
+
+namespace avsr::pipeline {
+
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(StageProgress, epoch, batch, step, loss_sum, clips, correct, seconds, total_seconds,
+                                   best_accuracy, best_loss, best_epoch, stale_epochs)
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+std::string as_time(double seconds) {
+  const int64_t s = std::llround(std::max(0.0, seconds));
+  return s >= 3600 ? fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)
+                   : fmt::format("{}:{:02}", s / 60, s % 60);
+}
+
+std::vector<std::optional<double>> levels_of(const DataSettings& data) {
+  std::vector<std::optional<double>> levels;
+  if (data.clean) levels.emplace_back();
+  levels.insert(levels.end(), data.noise_levels_db.begin(), data.noise_levels_db.end());
+  return levels;
+}
+
+class StageTrainer {
+ public:
+  StageTrainer(backend::Backend& backend, const StageSettings& settings)
+      : settings_(settings),
+        recipe_(*settings.recipe),
+        stage_(*settings.stage),
+        seed_(preprocessing::derive_key(recipe_.seed, preprocessing::hash_text(stage_.name))),
+        network_(make_stage_network(backend)),
+        writer_(settings.rule, network_->config()),
+        inputs_(backend, writer_),
+        scorer_(backend, stage_.loss, network_->config().labels),
+        validation_scorer_(backend, {stage_.loss.form, 0}, network_->config().labels),
+        optimizer_(stage_.optimizer, network_->parameters(), freeze()) {
+    if (std::filesystem::exists(checkpoint_path())) {
+      progress_ =
+          models::load_checkpoint(checkpoint_path(), network_->parameters(), optimizer_.tensors()).get<StageProgress>();
+    } else {
+      load_parts();
+    }
+    trim_log();
+  }
+
+  StageResult run() {
+    while (progress_.epoch < stage_.epochs && !out_of_patience()) {
+      if (!train_epoch()) {
+        save_checkpoint();
+        return {progress_, false};
+      }
+      end_epoch();
+    }
+    return {progress_, true};
+  }
+
+ private:
+  std::filesystem::path checkpoint_path() const { return settings_.folder / "checkpoint.safetensors"; }
+  std::filesystem::path log_path() const { return settings_.folder / "log.jsonl"; }
+  std::filesystem::path model_path() const { return settings_.folder / "model.safetensors"; }
+  bool out_of_patience() const { return stage_.patience > 0 && progress_.stale_epochs >= stage_.patience; }
+  void say(const std::string& line) const {
+    if (settings_.reporter.say) settings_.reporter.say(line);
+  }
+
+  std::unique_ptr<models::Network> make_stage_network(backend::Backend& backend) const {
+    const int labels = static_cast<int>(settings_.training->labels().size());
+    return models::make_network(backend, network_of(recipe_, stage_, labels), recipe_.seed);
+  }
+
+  // Marks what trains and returns its ranges. Where the statistics of frozen parts are to move, the network runs those
+  // parts in training mode too, and only the optimizer leaves them alone.
+  std::vector<std::pair<int64_t, int64_t>> freeze() {
+    layers::ParameterArena& arena = network_->parameters();
+    arena.train_only(stage_.train);
+    auto ranges = arena.trainable_ranges();
+    if (stage_.statistics_move) arena.train_only({""});
+    return ranges;
+  }
+
+  void load_parts() {
+    for (const Load& load : stage_.load) {
+      const auto found = settings_.results.find(load.from);
+      if (found == settings_.results.end())
+        throw std::runtime_error(fmt::format(
+            "[train] stage '{}' starts from stage '{}', which is not finished: run it first", stage_.name, load.from));
+      models::load_parameters(found->second, network_->parameters(), load.parts);
+    }
+  }
+
+  LoaderSettings loader_settings(bool training) const {
+    LoaderSettings loader;
+    loader.batch = stage_.batch;
+    loader.seed = training ? seed_ : recipe_.seed;
+    loader.epoch = training ? progress_.epoch : 0;  // validation is the same every epoch and in every stage
+    loader.training = training;
+    loader.augment = recipe_.data.augment;
+    loader.shift_frames = recipe_.data.shift_frames;
+    loader.noise = training ? settings_.training_noise : settings_.validation_noise;
+    loader.levels_db = levels_of(recipe_.data);
+    loader.first_batch = training ? progress_.batch : 0;
+    loader.workers = settings_.workers;
+    return loader;
+  }
+
+  bool train_epoch() {
+    Loader loader(*settings_.training, writer_, loader_settings(true));
+    const Clock::time_point start = Clock::now();
+    Clock::time_point last_checkpoint = start;
+    const double seconds_before = progress_.seconds;
+    HostBatch batch;
+    while (loader.next(batch)) {
+      train_batch(batch, loader.batches());
+      progress_.seconds = seconds_before + seconds_since(start);
+      if (settings_.reporter.tick)
+        settings_.reporter.tick(progress_.clips, loader.examples(),
+                                fmt::format("{} epoch {}/{}", stage_.name, progress_.epoch + 1, stage_.epochs));
+      if (settings_.stop && *settings_.stop) return false;
+      if (seconds_since(last_checkpoint) > 60 * settings_.checkpoint_minutes) {
+        save_checkpoint();
+        last_checkpoint = Clock::now();
+      }
+    }
+    return true;
+  }
+
+  void train_batch(const HostBatch& batch, int batches) {
+    layers::ParameterArena& arena = network_->parameters();
+    const double rate = rate_at(stage_, progress_.epoch, static_cast<double>(progress_.batch) / batches);
+    arena.zero_gradients();
+    backend::Lengths steps;
+    const auto& logits =
+        network_->forward(inputs_.upload(batch), models::Mode::training,
+                          preprocessing::derive_key(seed_, static_cast<uint64_t>(progress_.step)), steps);
+    const Score score = scorer_.score(logits, steps, batch.labels);
+    if (!std::isfinite(score.loss_sum)) stop_diverged("the loss");
+    network_->backward(scorer_.gradient());
+    if (!std::isfinite(optimizer_.step(rate, progress_.step + 1))) stop_diverged("the gradients' norm");
+    if (stage_.statistics_move) {
+      arena.touch();
+    } else {
+      arena.touch_trainable();
+    }
+    ++progress_.step;
+    ++progress_.batch;
+    progress_.loss_sum += score.loss_sum;
+    progress_.clips += batch.clips;
+    progress_.correct += score.correct;
+  }
+
+  [[noreturn]] void stop_diverged(const std::string& what) {
+    std::string culprit = "all parameters are still finite";
+    for (layers::Parameter* parameter : network_->parameters().all()) {
+      const std::vector<float> values = network_->parameters().backend().values(parameter->value);
+      if (std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); })) continue;
+      culprit = fmt::format("the first parameter that is not finite is {}", parameter->name);
+      break;
+    }
+    throw std::runtime_error(
+        fmt::format("[train] stage '{}', epoch {}, batch {}: {} is not finite; {}. Lower the stage's rate ({}) or set "
+                    "optimizer.clip_norm",
+                    stage_.name, progress_.epoch + 1, progress_.batch, what, culprit, stage_.rate));
+  }
+
+  Score validate() {
+    Loader loader(*settings_.validation, writer_, loader_settings(false));
+    HostBatch batch;
+    Score total;
+    while (loader.next(batch)) {
+      backend::Lengths steps;
+      const auto& logits = network_->forward(inputs_.upload(batch), models::Mode::inference, 0, steps);
+      total += validation_scorer_.score(logits, steps, batch.labels);
+    }
+    return total;
+  }
+
+  void end_epoch() {
+    const Score validation = validate();
+    const bool better = validation.accuracy() > progress_.best_accuracy;
+    if (better) {
+      progress_.best_accuracy = validation.accuracy();
+      progress_.best_loss = validation.loss();
+      progress_.best_epoch = progress_.epoch;
+      progress_.stale_epochs = 0;
+      save_model();
+    } else {
+      ++progress_.stale_epochs;
+    }
+    report(validation, better);
+    progress_.total_seconds += progress_.seconds;
+    progress_.loss_sum = progress_.seconds = 0;
+    progress_.clips = progress_.correct = 0;
+    progress_.batch = 0;
+    ++progress_.epoch;
+    save_checkpoint();
+  }
+
+  void report(const Score& validation, bool better) {
+    const double clips = static_cast<double>(progress_.clips), loss = progress_.loss_sum / clips;
+    const double accuracy = static_cast<double>(progress_.correct) / clips,
+                 speed = clips / std::max(1e-9, progress_.seconds);
+    const double per_epoch = (progress_.total_seconds + progress_.seconds) / (progress_.epoch + 1);
+    const double left = per_epoch * (stage_.epochs - progress_.epoch - 1);
+    say(fmt::format(
+        "{} {}/{}: loss {:.3f}, {:.1f} %; validation loss {:.3f}, {:.1f} %{}; {:.0f} clips/s, {}, stage ends in {}{}",
+        stage_.name, progress_.epoch + 1, stage_.epochs, loss, 100 * accuracy, validation.loss(),
+        100 * validation.accuracy(), better ? " (best)" : "", speed, as_time(progress_.seconds),
+        stage_.patience > 0 ? "at most " : "", as_time(left)));
+    const double blind = std::log(static_cast<double>(settings_.training->labels().size()));
+    if (progress_.epoch == 2 && loss > 0.98 * blind)
+      say(fmt::format(
+          "warning: after 3 epochs the loss of stage '{}' still stands at ln(labels) = {:.3f}: the network has learned "
+          "nothing. Check the data (avsr inspect), or try another rate (now {:g})",
+          stage_.name, blind, stage_.rate));
+    const nlohmann::json line{{"epoch", progress_.epoch + 1},
+                              {"step", progress_.step},
+                              {"rate", rate_at(stage_, progress_.epoch, 0)},
+                              {"train_loss", loss},
+                              {"train_accuracy", accuracy},
+                              {"val_loss", validation.loss()},
+                              {"val_accuracy", validation.accuracy()},
+                              {"clips_per_second", speed},
+                              {"seconds", progress_.seconds},
+                              {"best", better}};
+    const std::string old = std::filesystem::exists(log_path()) ? io::read_text_file(log_path().string()) : "";
+    io::write_file_atomically(log_path().string(), std::string_view(old + line.dump() + "\n"));
+  }
+
+  // A run killed between writing the log and the checkpoint repeats that epoch: its old line goes.
+  void trim_log() const {
+    if (!std::filesystem::exists(log_path())) return;
+    std::istringstream lines(io::read_text_file(log_path().string()));
+    std::string kept;
+    for (std::string line; std::getline(lines, line);)
+      if (nlohmann::json::parse(line).at("epoch").get<int>() <= progress_.epoch) kept += line + "\n";
+    io::write_file_atomically(log_path().string(), std::string_view(kept));
+  }
+
+  void save_checkpoint() {
+    models::save_checkpoint(checkpoint_path(), network_->parameters(), optimizer_.tensors(), progress_);
+  }
+
+  void save_model() {
+    models::ModelFile file;
+    file.config = network_->config();
+    file.labels = settings_.training->labels();
+    file.preprocessing = to_json(settings_.rule);
+    file.provenance = settings_.provenance;
+    file.provenance["stage"] = stage_.name;
+    file.provenance["epoch"] = progress_.epoch + 1;
+    file.provenance["loss"] =
+        stage_.loss.form == backend::CrossEntropySpec::Form::per_frame ? "per_frame" : "mean_logits";
+    file.provenance["val_accuracy"] = progress_.best_accuracy;
+    models::save_model(model_path(), file, network_->parameters());
+  }
+
+  const StageSettings& settings_;
+  const Recipe& recipe_;
+  const Stage& stage_;
+  uint64_t seed_;
+  std::unique_ptr<models::Network> network_;
+  BatchWriter writer_;
+  DeviceBatch inputs_;
+  Scorer scorer_, validation_scorer_;
+  OptimizerState optimizer_;
+  StageProgress progress_;
+};
+
+}  // namespace
+
+StageResult train_stage(backend::Backend& backend, const StageSettings& settings) {
+  std::filesystem::create_directories(settings.folder);
+  return StageTrainer(backend, settings).run();
+}
+
+}  // namespace avsr::pipeline

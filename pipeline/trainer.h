@@ -1,0 +1,67 @@
+// Trains one stage of a recipe: epochs of batches, validation after each, the best model kept, a checkpoint from which
+// an interrupted stage goes on to the same weights.
+#pragma once
+
+#include <atomic>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "models/backend/backend.h"
+#include "models/network.h"
+#include "pipeline/input_rule.h"
+#include "pipeline/loader.h"
+#include "pipeline/recipe.h"
+
+namespace avsr::pipeline {
+
+// What a stage reports while it runs. Both may be empty.
+struct Reporter {
+  std::function<void(const std::string& line)> say;
+  std::function<void(int64_t done, int64_t total, const std::string& what)> tick;  // clips of the running epoch
+};
+
+struct StageSettings {
+  const Recipe* recipe = nullptr;
+  const Stage* stage = nullptr;
+  const Dataset* training = nullptr;
+  const Dataset* validation = nullptr;
+  const NoiseSource* training_noise = nullptr;  // null: clean only
+  const NoiseSource* validation_noise = nullptr;
+  InputRule rule;
+  std::filesystem::path folder;                          // of this stage's files
+  std::map<std::string, std::filesystem::path> results;  // model files of the stages that may be loaded from
+  nlohmann::json provenance;                             // what goes into the model file besides the stage's own
+  int workers = 0;                                       // loader threads; 0: half of the cores
+  double checkpoint_minutes = 10;                        // between checkpoints inside an epoch
+  const std::atomic<bool>* stop = nullptr;               // set: checkpoint after the running batch, then return
+  Reporter reporter;
+};
+
+// How far a stage has come, as kept in its checkpoint.
+struct StageProgress {
+  int epoch = 0, batch = 0;  // next to do
+  int64_t step = 0;          // optimizer steps done
+  double loss_sum = 0;       // of the running epoch, over clips
+  int64_t clips = 0, correct = 0;
+  double seconds = 0;                        // of the running epoch
+  double total_seconds = 0;                  // of the epochs before it
+  double best_accuracy = -1, best_loss = 0;  // on validation
+  int best_epoch = -1, stale_epochs = 0;
+};
+
+struct StageResult {
+  StageProgress progress;
+  bool finished = false;  // false: stopped by the user
+};
+
+// Files: checkpoint.safetensors, log.jsonl (a line an epoch) and model.safetensors (the best on validation; of equals
+// the first) in settings.folder. Goes on from the checkpoint when there is one. Throws std::runtime_error when the loss
+// stops being finite (naming the parameter) or a file does not fit.
+StageResult train_stage(backend::Backend& backend, const StageSettings& settings);
+
+}  // namespace avsr::pipeline
