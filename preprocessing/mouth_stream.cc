@@ -1,0 +1,80 @@
+#include <deque>
+#include <stdexcept>
+
+#include "preprocessing/crop_warp.h"
+#include "preprocessing/mouth_crop.h"
+#include "preprocessing/pose_track.h"
+
+namespace avsr::preprocessing {
+
+struct MouthStream::State {
+  State(std::shared_ptr<const FaceModel> model, const TrackedCropSettings& chosen, Sink receiver)
+      : settings(chosen),
+        sink(std::move(receiver)),
+        tracker(std::move(model), chosen.tracker),
+        path(chosen, chosen.longest_gap) {}
+  void give_out();
+
+  TrackedCropSettings settings;
+  Sink sink;
+  FaceTracker tracker;
+  PoseTrack path;
+  QualityCounter counter;
+  int height = 0, width = 0;
+  bool finished = false;
+  std::deque<std::vector<uint8_t>> waiting;  // frames not yet given out, oldest first
+  std::vector<std::vector<uint8_t>> spare;   // their memory, to be used again
+};
+
+void MouthStream::State::give_out() {
+  for (const PosedFrame& posed : path.take()) {
+    MouthFrame frame{posed.index, posed.face, posed.interpolated, false, posed.pose, posed.landmarks, {}};
+    frame.crop.resize(static_cast<size_t>(settings.size) * settings.size);
+    if (posed.face) {
+      frame.outside = leaves_image(posed.pose, settings.size, height, width);
+      warp_crop(waiting.front().data(), height, width, posed.pose, settings.size, frame.crop.data());
+    }
+    counter.add(frame.face && !frame.interpolated, frame.outside);
+    spare.push_back(std::move(waiting.front()));
+    waiting.pop_front();
+    sink(std::move(frame));
+  }
+}
+
+MouthStream::MouthStream(std::shared_ptr<const FaceModel> model, const TrackedCropSettings& settings, Sink sink) {
+  settings.validate();
+  if (!sink) throw std::invalid_argument("[mouth stream] expected a sink, got none");
+  state_ = std::make_unique<State>(std::move(model), settings, std::move(sink));
+}
+
+MouthStream::~MouthStream() = default;
+
+void MouthStream::push(const uint8_t* pixels, int height, int width) {
+  State& s = *state_;
+  if (s.finished) throw std::invalid_argument("[mouth stream] push after finish");
+  const std::vector<TrackedFace> faces = s.tracker.push(pixels, height, width);  // checks the size
+  s.height = height;
+  s.width = width;
+  std::vector<uint8_t> copy;
+  if (!s.spare.empty()) {
+    copy = std::move(s.spare.back());
+    s.spare.pop_back();
+  }
+  copy.assign(pixels, pixels + static_cast<size_t>(height) * width);
+  s.waiting.push_back(std::move(copy));
+  for (const TrackedFace& face : faces) s.path.push(face);
+  s.give_out();
+}
+
+void MouthStream::finish() {
+  State& s = *state_;
+  if (s.finished) return;
+  s.finished = true;
+  for (const TrackedFace& face : s.tracker.finish()) s.path.push(face);
+  s.path.finish();
+  s.give_out();
+}
+
+io::CropQuality MouthStream::quality() const { return state_->counter.quality(state_->settings); }
+
+}  // namespace avsr::preprocessing
