@@ -1,0 +1,69 @@
+// Accuracy of models on one split, clean and in noise. All models hear the same noisy clips.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "eval/metrics.h"
+#include "models/backend/backend.h"
+#include "pipeline/noise_source.h"
+#include "pipeline/recognizer.h"
+
+namespace avsr::pipeline {
+
+struct EvaluationSettings {
+  std::string data, split = "test";
+  std::vector<std::optional<double>> levels_db{std::nullopt};  // no value: clean
+  std::string noise = "babble";                                // babble, white or a sound file
+  int voices = 8;                                              // of babble
+  uint64_t seed = 1;
+  bool freeze_frames = false;  // every frame is replaced by the clip's first: what remains is no lip-reading
+  int batch = 16, workers = 0;
+};
+
+// One model at one level.
+struct EvaluationRow {
+  std::string model;  // its name in the tables
+  models::Streams streams = models::Streams::audiovisual;
+  std::optional<double> snr_db;
+  std::vector<uint8_t> hits;  // per clip, in the split's order: whether it was right
+  int64_t correct() const;
+  double accuracy() const;
+  eval::Interval interval() const { return eval::wilson_interval(correct(), static_cast<int64_t>(hits.size())); }
+};
+
+struct Evaluation {
+  std::vector<EvaluationRow> rows;     // model by model, levels in the order given
+  std::vector<std::string> keys;       // of the clips
+  std::vector<std::string> notes;      // what a reader of the table must know
+  nlohmann::json noise, data, models;  // descriptions for the report
+};
+
+// The babble for a split's clips: split "other" where the data has one, else clips of talkers of the split who are not
+// `training_talkers`, else the split's own clips (with a note).
+struct TestNoise {
+  std::unique_ptr<Dataset> dataset;  // that the babble comes from, where it is not the split itself
+  NoiseSource source;
+  std::vector<std::string> notes;
+};
+TestNoise open_test_noise(const EvaluationSettings& settings, const Dataset& split,
+                          const std::vector<std::string>& training_talkers);
+
+// `say` receives a line for each model and level. Throws std::runtime_error when a model does not fit the data.
+Evaluation evaluate(const std::vector<std::unique_ptr<Recognizer>>& models, const EvaluationSettings& settings,
+                    const std::function<void(const std::string&)>& say);
+
+// The accuracies in percent, a line per model and a column per level; `markdown` adds rulers and intervals.
+std::string accuracy_table(const Evaluation& evaluation, bool markdown);
+// {rows: [{model, streams, noise, snr_db, accuracy, correct, clips, ci95_low, ci95_high}], gains, noise, data, models,
+// notes}
+nlohmann::json results_json(const Evaluation& evaluation);
+// results.json, results.md and noise-curve.svg in a folder. Returns lines for the user (such as: no picture, and why).
+std::vector<std::string> write_results(const Evaluation& evaluation, const std::filesystem::path& folder);
+
+}  // namespace avsr::pipeline

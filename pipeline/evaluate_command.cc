@@ -1,0 +1,87 @@
+// avsr evaluate: a table of accuracies, models by noise levels.
+#include <fmt/format.h>
+
+#include <boost/program_options.hpp>
+#include <iostream>
+#include <stdexcept>
+
+#include "pipeline/commands.h"
+#include "pipeline/device.h"
+#include "pipeline/evaluate.h"
+#include "pipeline/options.h"
+
+namespace avsr::pipeline {
+namespace {
+
+std::vector<std::optional<double>> parse_levels(const std::string& text) {
+  std::vector<std::optional<double>> levels;
+  for (const std::string& entry : split_list(text)) {
+    if (entry == "clean") {
+      levels.emplace_back();
+      continue;
+    }
+    size_t used = 0;
+    double level = 0;
+    try {
+      level = std::stod(entry, &used);
+    } catch (const std::logic_error&) {
+      used = 0;
+    }
+    if (used != entry.size() || !(level >= -100 && level <= 100))
+      throw std::invalid_argument(fmt::format("--snr: '{}' is neither 'clean' nor a level in dB", entry));
+    levels.emplace_back(level);
+  }
+  if (levels.empty()) throw std::invalid_argument("--snr is empty; try --snr clean,20,10,0,-5");
+  return levels;
+}
+
+}  // namespace
+
+int run_evaluate(const Arguments& arguments) {
+  namespace po = boost::program_options;
+  EvaluationSettings settings;
+  std::vector<std::string> paths;
+  std::string out, snr, device;
+  int threads = 0;
+  po::options_description options("Options");
+  options.add_options()("data", po::value(&settings.data)->required(), "folder made by `avsr prepare`")(
+      "split", po::value(&settings.split)->default_value("test"), "test, val, train or another split of the data")(
+      "snr", po::value(&snr)->default_value("clean"), "levels in dB, and clean, separated by commas")(
+      "noise", po::value(&settings.noise)->default_value("babble"), "babble, white, or a sound file")(
+      "voices", po::value(&settings.voices)->default_value(8), "utterances summed to one babble, at least 8")(
+      "out", po::value(&out), "folder for results.json, results.md and noise-curve.svg")(
+      "seed", po::value(&settings.seed)->default_value(1), "of the noise")(
+      "freeze-frames", po::bool_switch(&settings.freeze_frames),
+      "replace every frame by the clip's first: lip-reading must fail")(
+      "batch", po::value(&settings.batch)->default_value(16), "clips at a time")(
+      "device", po::value(&device)->default_value("auto"), "auto, cpu, cuda or cuda:N")(
+      "threads", po::value(&threads)->default_value(0), "compute threads on the CPU; 0: all cores")(
+      "workers", po::value(&settings.workers)->default_value(0), "loader threads; 0: half of the cores")("help,h",
+                                                                                                         "this text");
+  po::options_description hidden;
+  hidden.add_options()("model", po::value(&paths)->required(), "");
+  po::positional_options_description positions;
+  positions.add("model", -1);
+  const Parsed parsed =
+      parse_options(arguments, options, hidden, positions,
+                    "avsr evaluate MODEL… --data DIR [--snr LEVELS] [--out DIR]\n\nAccuracy of models on a split, "
+                    "clean and in noise. All models "
+                    "hear the same noisy clips.",
+                    "avsr evaluate run/*.safetensors --data data --snr clean,20,10,0,-5 --out run/evaluation");
+  if (parsed.help) return 0;
+  settings.levels_db = parse_levels(snr);
+  if (settings.batch < 1) throw std::invalid_argument("--batch must be at least 1");
+
+  const auto backend = open_device(device, threads);
+  std::vector<std::unique_ptr<Recognizer>> models;
+  for (const std::string& path : paths) models.push_back(std::make_unique<Recognizer>(*backend, path));
+  const Evaluation evaluation =
+      evaluate(models, settings, [](const std::string& line) { std::cerr << line << std::endl; });
+  std::cout << "\n" << accuracy_table(evaluation, false);
+  for (const std::string& note : evaluation.notes) std::cout << "note: " << note << "\n";
+  if (!out.empty())
+    for (const std::string& line : write_results(evaluation, out)) std::cout << line << "\n";
+  return 0;
+}
+
+}  // namespace avsr::pipeline

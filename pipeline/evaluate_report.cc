@@ -1,0 +1,141 @@
+// The written results of an evaluation: tables, results.json and the noise curve.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "eval/plot.h"
+#include "io/atomic_file.h"
+#include "pipeline/evaluate.h"
+#include "pipeline/recipe.h"
+
+namespace avsr::pipeline {
+namespace {
+
+std::string level_name(const std::optional<double>& level) { return level ? fmt::format("{:g} dB", *level) : "clean"; }
+
+std::vector<std::string> models_in_order(const Evaluation& evaluation) {
+  std::vector<std::string> models;
+  for (const EvaluationRow& row : evaluation.rows)
+    if (models.empty() || models.back() != row.model) models.push_back(row.model);
+  return models;
+}
+
+std::vector<const EvaluationRow*> rows_of(const Evaluation& evaluation, const std::string& model) {
+  std::vector<const EvaluationRow*> rows;
+  for (const EvaluationRow& row : evaluation.rows)
+    if (row.model == model) rows.push_back(&row);
+  return rows;
+}
+
+// Accuracy gained by the first audiovisual model over the first audio model at each level, with its interval.
+nlohmann::json gains_of(const Evaluation& evaluation) {
+  nlohmann::json gains = nlohmann::json::array();
+  for (const EvaluationRow& av : evaluation.rows) {
+    if (av.streams != models::Streams::audiovisual) continue;
+    const auto a = std::find_if(evaluation.rows.begin(), evaluation.rows.end(), [&](const EvaluationRow& row) {
+      return row.streams == models::Streams::audio && row.snr_db == av.snr_db;
+    });
+    if (a == evaluation.rows.end()) continue;
+    const eval::Interval interval = eval::paired_bootstrap(av.hits, a->hits);
+    nlohmann::json gain{{"model", av.model},
+                        {"over", a->model},
+                        {"gain", av.accuracy() - a->accuracy()},
+                        {"ci95_low", interval.low},
+                        {"ci95_high", interval.high}};
+    gain["snr_db"] = av.snr_db ? nlohmann::json(*av.snr_db) : nlohmann::json("clean");
+    gains.push_back(std::move(gain));
+  }
+  return gains;
+}
+
+std::vector<eval::Curve> curves_of(const Evaluation& evaluation) {
+  std::vector<eval::Curve> curves;
+  for (const std::string& model : models_in_order(evaluation)) {
+    eval::Curve curve{model, {}};
+    for (const EvaluationRow* row : rows_of(evaluation, model)) {
+      const eval::Interval interval = row->interval();
+      curve.points.push_back({!row->snr_db, row->snr_db.value_or(0), row->accuracy(), interval.low, interval.high});
+    }
+    curves.push_back(std::move(curve));
+  }
+  return curves;
+}
+
+std::string title_of(const Evaluation& evaluation) {
+  return fmt::format("{} words, {} clips, noise: {}", evaluation.data.at("labels").get<size_t>(),
+                     evaluation.keys.size(), evaluation.noise.at("kind").get<std::string>());
+}
+
+}  // namespace
+
+std::string accuracy_table(const Evaluation& evaluation, bool markdown) {
+  const std::vector<std::string> models = models_in_order(evaluation);
+  size_t width = 5;
+  for (const std::string& model : models) width = std::max(width, model.size());
+  std::string head = markdown ? "| % |" : fmt::format("{:<{}}", "%", width), ruler = "|---|";
+  for (const EvaluationRow* row : rows_of(evaluation, models.front())) {
+    head += markdown ? fmt::format(" {} |", level_name(row->snr_db)) : fmt::format("{:>9}", level_name(row->snr_db));
+    ruler += "---|";
+  }
+  std::string table = head + "\n" + (markdown ? ruler + "\n" : "");
+  for (const std::string& model : models) {
+    table += markdown ? fmt::format("| {} |", model) : fmt::format("{:<{}}", model, width);
+    for (const EvaluationRow* row : rows_of(evaluation, model)) {
+      const eval::Interval interval = row->interval();
+      table += markdown ? fmt::format(" {:.1f} ({:.1f}-{:.1f}) |", 100 * row->accuracy(), 100 * interval.low,
+                                      100 * interval.high)
+                        : fmt::format("{:>9.1f}", 100 * row->accuracy());
+    }
+    table += "\n";
+  }
+  return table;
+}
+
+nlohmann::json results_json(const Evaluation& evaluation) {
+  nlohmann::json rows = nlohmann::json::array();
+  for (const EvaluationRow& row : evaluation.rows) {
+    const eval::Interval interval = row.interval();
+    nlohmann::json one{
+        {"model", row.model},         {"streams", name_of(row.streams)}, {"noise", evaluation.noise.at("kind")},
+        {"accuracy", row.accuracy()}, {"correct", row.correct()},        {"clips", row.hits.size()},
+        {"ci95_low", interval.low},   {"ci95_high", interval.high}};
+    one["snr_db"] = row.snr_db ? nlohmann::json(*row.snr_db) : nlohmann::json("clean");
+    rows.push_back(std::move(one));
+  }
+  return {{"rows", rows},
+          {"gains", gains_of(evaluation)},
+          {"noise", evaluation.noise},
+          {"data", evaluation.data},
+          {"models", evaluation.models},
+          {"notes", evaluation.notes}};
+}
+
+std::vector<std::string> write_results(const Evaluation& evaluation, const std::filesystem::path& folder) {
+  const auto write = [&](const char* name, const std::string& text) {
+    io::write_file_atomically((folder / name).string(), std::string_view(text));
+  };
+  write("results.json", results_json(evaluation).dump(2) + "\n");
+  std::string report = fmt::format(
+      "# Accuracy: {}\n\n{}\nIn brackets: 95 % intervals (Wilson). Split {}, data hash {}, seed {}.\n",
+      title_of(evaluation), accuracy_table(evaluation, true), evaluation.data.at("split").get<std::string>(),
+      evaluation.data.at("hash").get<std::string>(), evaluation.data.at("seed").get<uint64_t>());
+  for (const auto& gain : gains_of(evaluation))
+    report += fmt::format("\n{} - {} at {}: {:+.1f} points (95 %: {:+.1f} to {:+.1f})\n",
+                          gain["model"].get<std::string>(), gain["over"].get<std::string>(),
+                          gain["snr_db"].is_number() ? fmt::format("{:g} dB", gain["snr_db"].get<double>()) : "clean",
+                          100 * gain["gain"].get<double>(), 100 * gain["ci95_low"].get<double>(),
+                          100 * gain["ci95_high"].get<double>());
+  for (const std::string& note : evaluation.notes) report += "\nNote: " + note + ".\n";
+  write("results.md", report);
+  std::vector<std::string> lines{fmt::format("written: {}/results.json, results.md", folder.string())};
+  try {
+    eval::draw_noise_curve(curves_of(evaluation), title_of(evaluation), folder / "noise-curve.svg");
+    lines.push_back(fmt::format("drawn: {}/noise-curve.svg", folder.string()));
+  } catch (const std::runtime_error& error) {
+    lines.emplace_back(error.what());
+  }
+  return lines;
+}
+
+}  // namespace avsr::pipeline

@@ -1,0 +1,112 @@
+#include "pipeline/recipe.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <stdexcept>
+
+#include "tests/pipeline/small_corpus.h"
+
+namespace avsr::pipeline {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+std::string replaced(std::string text, const std::string& from, const std::string& to) {
+  const size_t at = text.find(from);
+  EXPECT_NE(at, std::string::npos) << from;
+  return text.replace(at, from.size(), to);
+}
+
+std::string complaint(const std::string& yaml, const std::vector<std::string>& overrides = {}) {
+  try {
+    parse_recipe(yaml, "my.yaml", overrides);
+  } catch (const std::invalid_argument& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(Recipe, BuiltInOnesParse) {
+  for (const auto& [name, text] : built_in_recipes()) EXPECT_EQ(parse_recipe(text, name).name, name);
+  EXPECT_EQ(built_in_recipes().count("lrw-paper") + built_in_recipes().count("words-small") +
+                built_in_recipes().count("demo"),
+            3u);
+}
+
+TEST(Recipe, PaperScheduleIsThePapers) {
+  const Recipe recipe = load_recipe("lrw-paper");
+  ASSERT_EQ(recipe.stages.size(), 8u);
+  for (const Stage& stage : recipe.stages) {
+    EXPECT_EQ(stage.batch, 36);
+    EXPECT_EQ(stage.optimizer.kind, Optimizer::Kind::adam);
+    EXPECT_EQ(stage.optimizer.weight_decay, 0);
+    EXPECT_DOUBLE_EQ(stage.rate, stage.name == "joint" ? 1e-4 : 3e-4);
+  }
+  EXPECT_EQ(recipe.network.recurrent.hidden, 512);
+  EXPECT_EQ(recipe.stages[1].streams, models::Streams::audio);  // keys of its own win over merged ones
+  EXPECT_EQ(recipe.stages[1].back_end, models::BackEnd::temporal_conv);
+}
+
+TEST(Recipe, UnknownKeysNameTheirLineAndANeighbour) {
+  const std::string text = replaced(small_recipe_text(), "    rate: 3.0e-3", "    rat: 3.0e-3");
+  EXPECT_THAT(complaint(text), AllOf(HasSubstr("my.yaml:18:"), HasSubstr("'rat'"), HasSubstr("did you mean: rate")));
+  EXPECT_THAT(complaint(replaced(small_recipe_text(), "crop: 20", "cropp: 20")), HasSubstr("my.yaml:9:"));
+  EXPECT_THAT(complaint(replaced(small_recipe_text(), "data:", "date:")), HasSubstr("'date'"));
+}
+
+TEST(Recipe, WrongValuesAreRefused) {
+  EXPECT_THAT(complaint(replaced(small_recipe_text(), "batch: 6", "batch: six")),
+              AllOf(HasSubstr(":20:"), HasSubstr("'six'")));
+  EXPECT_THAT(complaint(replaced(small_recipe_text(), "batch: 6", "batch: 0")), HasSubstr("between 1 and"));
+  EXPECT_THAT(complaint(replaced(small_recipe_text(), "streams: audio", "streams: sound")),
+              HasSubstr("audio, video, audiovisual"));
+  EXPECT_THAT(complaint(replaced(small_recipe_text(), "crop: 20", "crop: -1")), HasSubstr("my.yaml"));
+  EXPECT_THAT(complaint("name: [unclosed"), HasSubstr("my.yaml:1:"));
+  EXPECT_THAT(complaint("- a\n- b\n"), HasSubstr("mapping"));
+  EXPECT_THAT(complaint("name: x\n"), HasSubstr("'stages'"));
+}
+
+TEST(Recipe, StagesLoadOnlyFromEarlierOnes) {
+  EXPECT_THAT(complaint(replaced(small_recipe_text(), "from: a-conv", "from: v-rec")), HasSubstr("no stage before it"));
+  EXPECT_THAT(complaint(replaced(small_recipe_text(), "from: a-conv", "from: a-rec")), HasSubstr("no stage before it"));
+  EXPECT_THAT(complaint(replaced(small_recipe_text(), "name: a-rec", "name: a-conv")),
+              HasSubstr("two stages are named"));
+}
+
+TEST(Recipe, OverridesReachOnlyWhatTheyName) {
+  const std::vector<std::string> overrides{"seed=7", "stages.audio-recurrent.epochs=2",
+                                           "stages.fusion.optimizer.clip_norm=9"};
+  const Recipe recipe = load_recipe("words-small", overrides);
+  EXPECT_EQ(recipe.seed, 7u);
+  for (const Stage& stage : recipe.stages) {
+    EXPECT_EQ(stage.epochs == 2, stage.name == "audio-recurrent") << stage.name;
+    EXPECT_EQ(stage.optimizer.clip_norm == 9, stage.name == "fusion") << stage.name;
+  }
+  for (const Stage& stage : load_recipe("demo", {"stages.*.epochs=1"}).stages) EXPECT_EQ(stage.epochs, 1);
+  EXPECT_EQ(parse_recipe(recipe.text, "again").seed, 7u);  // what is stored with the run says it too
+  EXPECT_THAT(complaint(small_recipe_text(), {"stages.a-conv.epoch=2"}), HasSubstr("'epoch'"));
+  EXPECT_THAT(complaint(small_recipe_text(), {"stages.nowhere.epochs=2"}), HasSubstr("'nowhere'"));
+  EXPECT_THAT(complaint(small_recipe_text(), {"seed"}), HasSubstr("KEY=VALUE"));
+}
+
+TEST(Rate, FollowsTheDecay) {
+  Stage stage;
+  stage.rate = 3e-4;
+  stage.epochs = 20;
+  EXPECT_DOUBLE_EQ(rate_at(stage, 4, 0.9), 3e-4);
+  EXPECT_DOUBLE_EQ(rate_at(stage, 5, 0), 3e-4 * std::pow(0.5, 0.2));
+  EXPECT_DOUBLE_EQ(rate_at(stage, 9, 0.5), 1.5e-4);
+  stage.decay = Decay::cosine;
+  EXPECT_DOUBLE_EQ(rate_at(stage, 0, 0), 3e-4);
+  EXPECT_NEAR(rate_at(stage, 10, 0), 1.5e-4, 1e-12);
+  stage.decay = Decay::one_cycle;
+  EXPECT_NEAR(rate_at(stage, 0, 0), 1.2e-5, 1e-12);
+  EXPECT_NEAR(rate_at(stage, 6, 0), 3e-4, 1e-12);
+  EXPECT_NEAR(rate_at(stage, 19, 1), 3e-8, 1e-12);
+}
+
+}  // namespace
+}  // namespace avsr::pipeline

@@ -1,0 +1,236 @@
+#include "pipeline/schedule.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <stdexcept>
+
+#include "io/atomic_file.h"
+#include "models/model_file.h"
+#include "models/safetensors.h"
+#include "pipeline/device.h"
+#include "pipeline/evaluate.h"
+#include "tests/pipeline/small_corpus.h"
+
+namespace avsr::pipeline {
+namespace {
+
+using models::SafetensorsFile;
+using testing::HasSubstr;
+
+class ScheduleTest : public testing::Test {
+ protected:
+  ScheduleTest() : backend_(open_device("cpu", 1)) { write_small_corpus(folder_ / "data"); }
+
+  RunSettings settings(const std::string& out, const std::vector<std::string>& overrides = {}) const {
+    RunSettings run;
+    run.recipe = small_recipe(overrides);
+    run.data = folder_ / "data";
+    run.out = folder_.path() / out;
+    run.workers = 1;
+    return run;
+  }
+  SafetensorsFile read(const std::string& file) const { return models::read_safetensors(folder_.path() / file); }
+
+  TemporaryFolder folder_;
+  std::unique_ptr<backend::Backend> backend_;
+};
+
+// Weights and statistics under these paths are the same bits in both; returns how many were compared.
+int expect_equal_under(const SafetensorsFile& a, const SafetensorsFile& b, const std::string& prefix) {
+  int compared = 0;
+  for (const models::HostTensor& tensor : a.tensors) {
+    if (!layers::under_path(tensor.name, prefix)) continue;
+    const models::HostTensor* other = b.find(tensor.name);
+    if (!other) continue;
+    EXPECT_EQ(tensor.values, other->values) << tensor.name;
+    ++compared;
+  }
+  return compared;
+}
+
+bool differs_under(const SafetensorsFile& a, const SafetensorsFile& b, const std::string& prefix, bool statistics) {
+  for (const models::HostTensor& tensor : a.tensors) {
+    const bool statistic = tensor.name.find("running") != std::string::npos ||
+                           tensor.name.find("mean") != std::string::npos ||
+                           tensor.name.find("variance") != std::string::npos;
+    if (!layers::under_path(tensor.name, prefix) || statistic != statistics) continue;
+    const models::HostTensor* other = b.find(tensor.name);
+    if (other && other->values != tensor.values) return true;
+  }
+  return false;
+}
+
+TEST_F(ScheduleTest, AllStagesLeaveTheirFilesAndFrozenPartsAlone) {
+  ASSERT_TRUE(run_schedule(*backend_, settings("run")));
+  for (const char* name : {"audio.safetensors", "video.safetensors", "audiovisual.safetensors", "recipe.yaml",
+                           "run.json", "a-conv/log.jsonl", "a-conv/checkpoint.safetensors"})
+    EXPECT_TRUE(std::filesystem::exists(folder_.path() / "run" / name)) << name;
+  // Frozen: bit-equal, batch-norm statistics included. Trained: moved.
+  EXPECT_GT(
+      expect_equal_under(read("run/a-conv/model.safetensors"), read("run/a-rec/model.safetensors"), "audio/trunk"), 10);
+  EXPECT_GT(
+      expect_equal_under(read("run/a-rec/model.safetensors"), read("run/join/model.safetensors"), "audio/recurrent"),
+      2);
+  EXPECT_GT(expect_equal_under(read("run/v-rec/model.safetensors"), read("run/join/model.safetensors"), "video"), 20);
+  EXPECT_GT(expect_equal_under(read("run/audio.safetensors"), read("run/a-rec/model.safetensors"), ""), 20);
+  const models::ModelFile header = models::read_model_header(folder_.path() / "run/audiovisual.safetensors");
+  EXPECT_EQ(header.labels, (std::vector<std::string>{"down", "up"}));
+  EXPECT_EQ(header.preprocessing.at("crop").at("size"), 24);
+  EXPECT_EQ(header.preprocessing.at("input_size"), 16);
+  EXPECT_EQ(header.provenance.at("recipe"), "small");
+  EXPECT_EQ(header.provenance.at("stage"), "join");
+
+  // Every epoch left its line, and a finished run is not run again.
+  const std::string log = io::read_text_file(folder_ / "run/a-conv/log.jsonl");
+  EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 2);
+  EXPECT_THROW(run_schedule(*backend_, settings("run")), std::runtime_error);  // without resume
+  RunSettings again = settings("run");
+  again.resume = true;
+  EXPECT_TRUE(run_schedule(*backend_, again));
+  again.recipe = small_recipe({"seed=9"});
+  EXPECT_THROW(run_schedule(*backend_, again), std::runtime_error);  // another recipe
+}
+
+TEST_F(ScheduleTest, StatisticsOfFrozenPartsMoveWhenTheRecipeSaysSo) {
+  RunSettings run = settings("moving", {"stages.a-rec.statistics_move=true"});
+  run.stages = {"a-conv", "a-rec"};
+  ASSERT_TRUE(run_schedule(*backend_, run));
+  const SafetensorsFile before = read("moving/a-conv/model.safetensors"),
+                        after = read("moving/a-rec/model.safetensors");
+  EXPECT_FALSE(differs_under(before, after, "audio/trunk", false));
+  EXPECT_TRUE(differs_under(before, after, "audio/trunk", true));
+}
+
+TEST_F(ScheduleTest, StageOrderIsEnforced) {
+  RunSettings run = settings("order");
+  run.stages = {"a-rec"};
+  try {
+    run_schedule(*backend_, run);
+    FAIL() << "a stage ran without what it starts from";
+  } catch (const std::runtime_error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("'a-conv'"));
+  }
+  run.stages = {"nonsense"};
+  run.resume = true;
+  EXPECT_THROW(run_schedule(*backend_, run), std::invalid_argument);
+}
+
+// Stops the run at every `every`th batch and goes on, until it is through.
+void run_in_pieces(backend::Backend& backend, RunSettings run, int every) {
+  std::atomic<bool> stop{false};
+  int batches = 0, pieces = 0;
+  run.resume = true;
+  run.stop = &stop;
+  run.reporter.tick = [&](int64_t, int64_t, const std::string&) { stop = ++batches % every == 0; };
+  while (!run_schedule(backend, run)) {
+    stop = false;
+    ASSERT_LT(++pieces, 100);
+  }
+  EXPECT_GT(pieces, 2);
+}
+
+TEST_F(ScheduleTest, StoppedAndResumedEndsAtTheSameBits) {
+  RunSettings whole = settings("whole"), pieces = settings("pieces");
+  whole.stages = pieces.stages = {"a-conv", "a-rec"};
+  ASSERT_TRUE(run_schedule(*backend_, whole));
+  run_in_pieces(*backend_, pieces, 5);  // 4 batches an epoch: it stops inside epochs and at their ends
+  for (const char* stage : {"a-conv", "a-rec"})
+    for (const char* file : {"model.safetensors", "checkpoint.safetensors"}) {
+      const std::string path = std::string("/") + stage + "/" + file;
+      EXPECT_GT(expect_equal_under(read("whole" + path), read("pieces" + path), ""), 2) << path;
+    }
+  const std::string log = io::read_text_file(folder_ / "pieces/a-conv/log.jsonl");
+  EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 2);
+}
+
+TEST_F(ScheduleTest, KilledAnywhereAndResumedEndsAtTheSameBits) {
+  // A run that checkpoints after every batch, photographed while it runs: each picture is what a kill would leave.
+  RunSettings whole = settings("whole");
+  whole.stages = {"a-conv"};
+  whole.checkpoint_minutes = 0;
+  int batches = 0;
+  whole.reporter.tick = [&](int64_t, int64_t, const std::string&) {
+    ++batches;
+    if (batches == 3 || batches == 5 || batches == 8)
+      std::filesystem::copy(folder_.path() / "whole", folder_.path() / ("killed" + std::to_string(batches)),
+                            std::filesystem::copy_options::recursive);
+  };
+  ASSERT_TRUE(run_schedule(*backend_, whole));
+  ASSERT_EQ(batches, 8);
+  for (const std::string killed : {"killed3", "killed5", "killed8"}) {
+    RunSettings run = settings(killed);
+    run.stages = {"a-conv"};
+    run.resume = true;
+    ASSERT_TRUE(run_schedule(*backend_, run));
+    EXPECT_GT(
+        expect_equal_under(read("whole/a-conv/model.safetensors"), read(killed + "/a-conv/model.safetensors"), ""), 20);
+  }
+}
+
+TEST_F(ScheduleTest, LearnsAndIsEvaluatedInNoise) {
+  RunSettings run = settings("learn", {"stages.a-conv.epochs=25", "stages.a-rec.epochs=10", "stages.a-rec.rate=0.01"});
+  run.stages = {"a-conv", "a-rec"};
+  ASSERT_TRUE(run_schedule(*backend_, run));
+  std::vector<std::unique_ptr<Recognizer>> models;
+  models.push_back(std::make_unique<Recognizer>(*backend_, folder_ / "learn/audio.safetensors"));
+
+  EvaluationSettings evaluation;
+  evaluation.data = folder_ / "data";
+  evaluation.noise = "white";
+  evaluation.levels_db = {std::nullopt, -40.0};
+  evaluation.workers = 1;
+  const Evaluation result = evaluate(models, evaluation, {});
+  ASSERT_EQ(result.rows.size(), 2u);
+  EXPECT_EQ(result.rows[0].hits.size(), 8u);
+  EXPECT_GE(result.rows[0].correct(), 7);
+  EXPECT_LT(result.rows[1].correct(), 8);  // at -40 dB nothing is left to hear
+
+  const nlohmann::json json = results_json(result);
+  EXPECT_EQ(json["rows"][0]["snr_db"], "clean");
+  EXPECT_EQ(json["rows"][1]["snr_db"], -40.0);
+  EXPECT_EQ(json["rows"][0]["streams"], "audio");
+  EXPECT_EQ(json["rows"][0]["clips"], 8);
+  EXPECT_THAT(accuracy_table(result, true), HasSubstr("| -40 dB |"));
+
+  // The same clips, whatever the batch: the same hits. Crops of another kind are refused.
+  evaluation.batch = 3;
+  EXPECT_EQ(evaluate(models, evaluation, {}).rows[1].hits, result.rows[1].hits);
+}
+
+TEST_F(ScheduleTest, AModelRefusesCropsOfAnotherKind) {
+  RunSettings run = settings("run");
+  run.stages = {"v-conv"};
+  ASSERT_TRUE(run_schedule(*backend_, run));
+  std::vector<std::unique_ptr<Recognizer>> models;
+  models.push_back(std::make_unique<Recognizer>(*backend_, folder_ / "run/v-conv/model.safetensors"));
+  io::write_file_atomically(folder_ / "data/dataset.json", std::string_view(R"({"crop": {"method": "tracked"}})"));
+  EvaluationSettings evaluation;
+  evaluation.data = folder_ / "data";
+  try {
+    evaluate(models, evaluation, {});
+    FAIL() << "another crop was accepted";
+  } catch (const std::runtime_error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("tracked"));
+    EXPECT_THAT(error.what(), HasSubstr("fixed"));
+  }
+}
+
+TEST_F(ScheduleTest, TestBabbleComesFromTalkersThatTrainingNeverHeard) {
+  Dataset::Settings wanted;
+  const auto split = Dataset::open(folder_ / "data", "test", wanted);
+  EvaluationSettings evaluation;
+  evaluation.data = folder_ / "data";
+  const TestNoise strange = open_test_noise(evaluation, *split, {"t0", "t1", "t2", "t3"});
+  EXPECT_TRUE(strange.notes.empty());
+  EXPECT_EQ(strange.source.description().at("talkers"), (std::vector<std::string>{"e0", "e1"}));
+  EXPECT_FALSE(open_test_noise(evaluation, *split, {"e0", "e1"}).notes.empty());
+}
+
+TEST(Device, UnknownAndAbsentOnesAreRefused) {
+  EXPECT_THROW(open_device("gpu"), std::invalid_argument);
+  EXPECT_EQ(open_device("cpu", 1)->name(), "cpu");
+}
+
+}  // namespace
+}  // namespace avsr::pipeline

@@ -1,0 +1,37 @@
+// A corpus of a few dozen tiny clips, packed as `avsr prepare` packs: each word has its own tone and its own moving
+// bar.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "pipeline/recipe.h"
+
+namespace avsr::pipeline {
+
+// A folder that goes with its object.
+class TemporaryFolder {
+ public:
+  TemporaryFolder();
+  ~TemporaryFolder();
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  const std::filesystem::path& path() const { return path_; }
+  std::string operator/(const std::string& name) const { return (path_ / name).string(); }
+
+ private:
+  std::filesystem::path path_;
+};
+
+constexpr int kSmallFrames = 29, kSmallCrop = 24;
+
+// Splits train (24 clips), val (8) and test (8) of two words in whole clips by talkers t0 … t3 (train), v0, v1 and e0,
+// e1; with sentences also one clip "sentence" of both words in split train.
+void write_small_corpus(const std::string& folder, bool sentences = false);
+
+// Two audio stages (temporal convolution, recurrent), two video stages and a fusion, narrow; one or two epochs each.
+std::string small_recipe_text();
+Recipe small_recipe(const std::vector<std::string>& overrides = {});
+
+}  // namespace avsr::pipeline
