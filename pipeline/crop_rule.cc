@@ -1,0 +1,62 @@
+#include "pipeline/crop_rule.h"
+
+#include <fmt/format.h>
+
+#include <stdexcept>
+
+namespace avsr::pipeline {
+
+void CropRule::validate() const {
+  if (method != "fixed" && method != "tracked") {
+    throw std::invalid_argument(fmt::format("expected crop fixed or tracked, found '{}'", method));
+  }
+  if (box.height < 1 || box.width < 1 || box.top < 0 || box.left < 0) {
+    throw std::invalid_argument(fmt::format("expected a crop box inside the image, found top {}, left {}, {} x {}",
+                                            box.top, box.left, box.height, box.width));
+  }
+  tracked.validate();
+}
+
+nlohmann::json to_json(const CropRule& rule) {
+  if (rule.method == "fixed") {
+    return {{"method", "fixed"},
+            {"top", rule.box.top},
+            {"left", rule.box.left},
+            {"height", rule.box.height},
+            {"width", rule.box.width}};
+  }
+  return {{"method", rule.method},
+          {"size", rule.tracked.size},
+          {"mouth_scale", rule.tracked.mouth_scale},
+          {"smoothing_radius", rule.tracked.smoothing_radius}};
+}
+
+CropRule crop_rule_from_json(const nlohmann::json& json) {
+  CropRule rule;
+  try {
+    json.at("method").get_to(rule.method);
+    if (rule.method == "fixed") {
+      json.at("top").get_to(rule.box.top);
+      json.at("left").get_to(rule.box.left);
+      json.at("height").get_to(rule.box.height);
+      json.at("width").get_to(rule.box.width);
+    } else {
+      json.at("size").get_to(rule.tracked.size);
+      json.at("mouth_scale").get_to(rule.tracked.mouth_scale);
+      json.at("smoothing_radius").get_to(rule.tracked.smoothing_radius);
+    }
+    rule.validate();
+  } catch (const std::exception& error) {
+    throw std::runtime_error(fmt::format("[crop] {} is no rule for mouth crops: {}", json.dump(), error.what()));
+  }
+  return rule;
+}
+
+preprocessing::MouthClip crop(const CropRule& rule, const io::Frames& frames,
+                              const std::shared_ptr<const preprocessing::FaceModel>& model) {
+  if (rule.method == "fixed") return preprocessing::crop_fixed(frames, rule.box);
+  if (!model) throw std::invalid_argument("[crop] tracked crops need the face model");
+  return preprocessing::crop_tracked(frames, model, rule.tracked);
+}
+
+}  // namespace avsr::pipeline

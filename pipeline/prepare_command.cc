@@ -1,0 +1,72 @@
+// avsr prepare: a corpus -> packed clips and a quality report.
+#include <fmt/format.h>
+
+#include <boost/program_options.hpp>
+#include <iostream>
+#include <optional>
+
+#include "pipeline/commands.h"
+#include "pipeline/options.h"
+#include "pipeline/prepare.h"
+#include "pipeline/progress.h"
+
+namespace avsr::pipeline {
+namespace {
+
+// Made at the first step, when the number of clips is known.
+PrepareResult prepare_with_progress(const PrepareOptions& options) {
+  std::optional<Progress> progress;
+  const PrepareResult result = prepare_corpus(options, [&](const PrepareStep& step) {
+    if (!progress) progress.emplace("prepare", "clips", step.total);
+    progress->skip(step.resumed);
+    progress->update(step.done);
+  });
+  if (progress) progress->finish();
+  return result;
+}
+
+void print_result(const PrepareResult& result, const std::string& out) {
+  std::cout << fmt::format("{} clips {} in {}\n", result.clips, result.already_done ? "are already there" : "packed",
+                           out);
+  for (const auto& [reason, count] : result.reasons) std::cout << fmt::format("  {:<12} {}\n", reason, count);
+  if (result.skipped > 0) std::cout << fmt::format("{} files could not be read and are left out\n", result.skipped);
+  std::cout << fmt::format("quality report: {0}/quality.html ({0}/quality.json)\n", out);
+}
+
+}  // namespace
+
+int run_prepare(const Arguments& arguments) {
+  namespace po = boost::program_options;
+  PrepareOptions prepare;
+  std::string layout;
+  po::options_description options("Options");
+  options.add_options()("help,h", "this text")("out,o", po::value(&prepare.out)->required(), "folder to write to")(
+      "layout", po::value(&layout)->default_value("auto"), "auto, lrw, grid or manifest")(
+      "crop", po::value(&prepare.crop)->default_value("auto"),
+      "fixed (a box), tracked (face landmarks), or auto: fixed for the LRW layout, tracked otherwise")(
+      "box-top", po::value(&prepare.box.top)->default_value(prepare.box.top), "first row of the fixed box")(
+      "box-left", po::value(&prepare.box.left)->default_value(prepare.box.left), "first column of the fixed box")(
+      "box-size", po::value(&prepare.box.height)->default_value(prepare.box.height), "side of the fixed box in pixels")(
+      "face-model", po::value(&prepare.face_model)->default_value(prepare.face_model), "68-point landmark model")(
+      "limit", po::value(&prepare.limit)->default_value(0), "at most so many clips of each split (0: all)")(
+      "clips-per-shard", po::value(&prepare.clips_per_shard)->default_value(prepare.clips_per_shard),
+      "clips in a shard")("workers,j", po::value(&prepare.workers)->default_value(0), "threads (0: as many as cores)");
+  po::options_description hidden;
+  hidden.add_options()("corpus", po::value(&prepare.corpus)->required());
+  po::positional_options_description positions;
+  positions.add("corpus", 1);
+  const Parsed parsed = parse_options(
+      arguments, options, hidden, positions,
+      "avsr prepare CORPUS --out DIR [OPTIONS]\n\nReads a corpus (a folder of LRW or GRID layout, or a CSV or JSONL "
+      "manifest with the columns\npath, split, label or transcript, and maybe speaker, start, end, key), crops the "
+      "mouths, "
+      "and packs\nframes, sound and labels into tar shards. A stopped run goes on where it was.",
+      "avsr prepare videos/lrw --out data/lrw --crop tracked");
+  if (parsed.help) return 0;
+  prepare.layout = data_scripts::layout_from_name(layout);
+  prepare.box.width = prepare.box.height;
+  print_result(prepare_with_progress(prepare), prepare.out);
+  return 0;
+}
+
+}  // namespace avsr::pipeline

@@ -1,0 +1,90 @@
+#include "pipeline/progress.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <iostream>
+
+namespace avsr::pipeline {
+namespace {
+
+constexpr int kBarWidth = 24;
+
+double seconds_between(std::chrono::steady_clock::time_point from, std::chrono::steady_clock::time_point to) {
+  return std::chrono::duration<double>(to - from).count();
+}
+
+}  // namespace
+
+std::string duration_text(double seconds) {
+  const auto whole = static_cast<int64_t>(std::llround(std::max(0.0, seconds)));
+  if (whole < 60) return fmt::format("{} s", whole);
+  if (whole < 3600) return fmt::format("{}:{:02d}", whole / 60, whole % 60);
+  return fmt::format("{}:{:02d}:{:02d}", whole / 3600, whole / 60 % 60, whole % 60);
+}
+
+Progress::Progress(std::string what, std::string unit, int64_t total)
+    : what_(std::move(what)),
+      unit_(std::move(unit)),
+      total_(total),
+      terminal_(isatty(STDERR_FILENO) != 0),
+      start_(Clock::now()),
+      drawn_(start_) {}
+
+Progress::~Progress() {
+  if (open_) std::cerr << "\n";
+}
+
+void Progress::skip(int64_t done) {
+  skipped_ = done;
+  done_ = std::max(done_, done);
+}
+
+void Progress::update(int64_t done, const std::string& note) {
+  done_ = done;
+  const double since = seconds_between(drawn_, Clock::now());
+  const int64_t tenth = total_ > 0 ? 10 * done_ / total_ : 0;
+  if (terminal_ ? since < 0.1 : since < 30 && tenth == tenth_) return;
+  tenth_ = tenth;
+  draw(note);
+}
+
+void Progress::finish(const std::string& note) {
+  if (finished_) return;
+  finished_ = true;
+  if (terminal_ || done_ != total_ || tenth_ < 10 || !note.empty()) draw(note);
+  if (open_) std::cerr << "\n";
+  open_ = false;
+}
+
+std::string Progress::line(const std::string& note) const {
+  const double elapsed = seconds_between(start_, Clock::now());
+  const double rate = elapsed > 0 ? static_cast<double>(done_ - skipped_) / elapsed : 0;
+  std::string text = total_ > 0 ? fmt::format("{}/{} {}", done_, total_, unit_) : fmt::format("{} {}", done_, unit_);
+  if (rate > 0) text += fmt::format(", {:.{}f} {}/s", rate, rate < 10 ? 1 : 0, unit_);
+  if (finished_) {
+    text += fmt::format(", {}", duration_text(elapsed));
+  } else if (rate > 0 && total_ > 0) {
+    text += fmt::format(", {} left", duration_text(static_cast<double>(total_ - done_) / rate));
+  }
+  return note.empty() ? text : text + ", " + note;
+}
+
+void Progress::draw(const std::string& note) {
+  drawn_ = Clock::now();
+  if (!terminal_) {
+    std::cerr << fmt::format("{}: {}\n", what_, line(note));
+    return;
+  }
+  std::string bar;
+  if (total_ > 0) {
+    const auto filled = static_cast<size_t>(std::clamp<int64_t>(kBarWidth * done_ / total_, 0, kBarWidth));
+    bar = "[" + std::string(filled, '=') + std::string(kBarWidth - filled, ' ') + "] ";
+  }
+  std::cerr << fmt::format("\r{} {}{}\x1b[K", what_, bar, line(note)) << std::flush;
+  open_ = true;
+}
+
+}  // namespace avsr::pipeline

@@ -1,0 +1,39 @@
+// How far a long command is, on stderr: a bar with the time left on a terminal, plain lines elsewhere.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+namespace avsr::pipeline {
+
+// "3 s", "4:05", "1:02:09".
+std::string duration_text(double seconds);
+
+class Progress {
+ public:
+  // what: e.g. "prepare train"; unit: e.g. "clips". total < 1: not known.
+  Progress(std::string what, std::string unit, int64_t total);
+  ~Progress();  // ends the bar's line
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  // Not thread-safe. done counts from the start, what a former run did included (see skip()). Draws at most ten times
+  // a second on a terminal; elsewhere a line at every tenth of the work, and every 30 s.
+  void update(int64_t done, const std::string& note = "");
+  void skip(int64_t done);  // done by a former run: not counted in the rate
+  void finish(const std::string& note = "");
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  void draw(const std::string& note);
+  std::string line(const std::string& note) const;
+
+  std::string what_, unit_;
+  int64_t total_, done_ = 0, skipped_ = 0;
+  int64_t tenth_ = 0;  // last tenth that had its line
+  bool terminal_, open_ = false, finished_ = false;
+  Clock::time_point start_, drawn_;
+};
+
+}  // namespace avsr::pipeline
