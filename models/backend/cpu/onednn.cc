@@ -11,6 +11,14 @@ namespace {
 
 constexpr size_t kHugePage = size_t{2} << 20;
 
+dnnl::memory::dims dims_of(const dnnl::memory::desc& desc) {
+#if DNNL_VERSION_MAJOR < 3
+  return desc.dims();
+#else
+  return desc.get_dims();
+#endif
+}
+
 }  // namespace
 
 void HostMemory::Free::operator()(void* p) const { std::free(p); }
@@ -44,6 +52,28 @@ void OneDnn::run(const dnnl::primitive& primitive, const dnnl::memory::desc& scr
 void OneDnn::reorder(const dnnl::memory& from, const dnnl::memory& to) {
   const dnnl::reorder::primitive_desc pd(from, to, user_scratchpad());
   run(dnnl::reorder(pd), pd.scratchpad_desc(), {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}});
+}
+
+void OneDnn::reorder_add(const dnnl::memory& from, const dnnl::memory& to) {
+  dnnl::post_ops ops;
+  ops.append_sum(1.0f);
+  dnnl::primitive_attr attr = user_scratchpad();
+  attr.set_post_ops(ops);
+  const dnnl::reorder::primitive_desc pd(from, to, attr);
+  run(dnnl::reorder(pd), pd.scratchpad_desc(), {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}});
+}
+
+void OneDnn::reorder_weights(const dnnl::memory& from, const dnnl::memory& to) {
+  try {
+    reorder(from, to);
+  } catch (const dnnl::error&) {
+    using tag = dnnl::memory::format_tag;
+    const auto dims = dims_of(from.get_desc());
+    const dnnl::memory plain =
+        scratch(Slot::kOther, {dims, dnnl::memory::data_type::f32, dims.size() == 5 ? tag::oidhw : tag::oihw});
+    reorder(from, plain);
+    reorder(plain, to);
+  }
 }
 
 }  // namespace avsr::backend::cpu

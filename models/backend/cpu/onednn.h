@@ -95,6 +95,10 @@ class OneDnn {
            std::unordered_map<int, dnnl::memory> arguments);
   // to = from, whatever their formats.
   void reorder(const dnnl::memory& from, const dnnl::memory& to);
+  // to += from.
+  void reorder_add(const dnnl::memory& from, const dnnl::memory& to);
+  // As reorder, also where `to` is a form that oneDNN makes only from the plain order (O, I, kh, kw).
+  void reorder_weights(const dnnl::memory& from, const dnnl::memory& to);
 
   // Implementations in use, as "operation: implementation". A name with "ref" in it is slow reference code.
   void note(const std::string& operation, const std::string& implementation) {

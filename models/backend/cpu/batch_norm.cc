@@ -1,0 +1,328 @@
+// Batch norm in few passes over memory, which is what it costs: forward reads x twice (the statistics, then the
+// result), backward reads x and dy twice; residual, ReLU and their gradients ride along.
+//
+// Note [Batch norm strips]
+// The work is cut into strips of one channel group and about kStripPositions positions, small enough that the second
+// look at a strip (its mean is subtracted before squaring) finds it in cache. The cut depends on the shape alone and
+// the strips' sums are joined in order in double precision, so results do not depend on the number of threads.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+#include <vector>
+
+#include "models/backend/cpu/cpu_backend.h"
+#include "models/backend/cpu/simd_kernels.h"
+
+namespace avsr::backend::cpu {
+namespace {
+
+constexpr int64_t kStripPositions = 512;
+
+struct StripPlan {
+  std::vector<Strip> strips;     // strips of one group lie together
+  std::vector<int64_t> channel;  // first channel of each strip
+  int64_t channels = 0;          // padded to whole groups
+  double count = 0;              // valid positions of one channel
+};
+
+void add_group(StripPlan& plan, const ChannelView& v, const Lengths* lengths, int64_t channel, int64_t offset,
+               int64_t row_distance, int64_t step_distance, int lanes) {
+  const int64_t steps = std::min(v.steps, kStripPositions);
+  const int64_t rows = std::max<int64_t>(1, kStripPositions / std::max<int64_t>(1, steps));
+  for (int64_t n = 0; n < v.outer; n += rows) {
+    for (int64_t s = 0; s < v.steps; s += steps) {
+      plan.strips.push_back({.offset = offset + n * row_distance,
+                             .rows = std::min(rows, v.outer - n),
+                             .row_distance = row_distance,
+                             .step_distance = step_distance,
+                             .first = s,
+                             .last = std::min(v.steps, s + steps),
+                             .lengths = lengths ? lengths->data() + n : nullptr,
+                             .lanes = lanes});
+      plan.channel.push_back(channel);
+    }
+  }
+}
+
+StripPlan plan_strips(const ChannelView& view, bool blocked, const Lengths* lengths) {
+  StripPlan plan;
+  ChannelView v = view;
+  if (v.outer == 1 && !lengths && !blocked) {  // plain rows: cut them like clips
+    v.outer = v.steps;
+    v.steps = 1;
+  }
+  const int64_t floats_a_row = v.blocks * v.steps * v.width;
+  if (blocked) {
+    for (int64_t b = 0; b < v.blocks; ++b)
+      add_group(plan, v, lengths, b * v.width, b * v.steps * v.width, floats_a_row, v.width, static_cast<int>(v.width));
+  } else {
+    for (int64_t c = 0; c < v.width;) {
+      const int lanes = v.width - c >= 16 ? 16 : v.width - c >= 8 ? 8 : 1;
+      add_group(plan, v, lengths, c, c, floats_a_row, v.width, lanes);
+      c += lanes;
+    }
+  }
+  plan.channels = v.blocks * v.width;
+  plan.count = static_cast<double>(v.outer * v.steps);
+  if (lengths) {
+    plan.count = 0;
+    for (int length : *lengths) plan.count += static_cast<double>(std::min<int64_t>(length, v.steps));
+  }
+  return plan;
+}
+
+class CpuBatchNorm final : public BatchNorm {
+ public:
+  CpuBatchNorm(CpuBackend& backend, const BatchNormSpec& spec)
+      : backend_(backend), simd_(simd_kernels()), spec_(spec) {}
+
+  void forward(const Tensor& x, const Tensor& residual, const Tensor& gamma, const Tensor& beta, Tensor& running_mean,
+               Tensor& running_variance, const Lengths* lengths, Tensor& saved, Tensor& y) override {
+    const StripPlan& plan = plan_for(x, lengths);
+    backend_.resize(saved, {4, plan.channels});  // mean, 1 / deviation, scale, shift
+    float *mean = saved.data(), *inverse = mean + plan.channels;
+    statistics(plan, x, mean, inverse);  // inverse holds the variance for now
+    const double unbiased = plan.count > 1 ? plan.count / (plan.count - 1) : 1;
+    for (int64_t c = 0; c < spec_.channels; ++c) {
+      running_mean.data()[c] += spec_.momentum * (mean[c] - running_mean.data()[c]);
+      running_variance.data()[c] +=
+          spec_.momentum * (static_cast<float>(inverse[c] * unbiased) - running_variance.data()[c]);
+    }
+    for (int64_t c = 0; c < plan.channels; ++c) inverse[c] = 1.0f / std::sqrt(inverse[c] + spec_.epsilon);
+    set_affine(plan, mean, inverse, gamma, beta);
+    std::copy(scale_.begin(), scale_.end(), saved.data() + 2 * plan.channels);
+    std::copy(shift_.begin(), shift_.end(), saved.data() + 3 * plan.channels);
+    apply(plan, x, residual, y);
+  }
+
+  void infer(const Tensor& x, const Tensor& residual, const Tensor& gamma, const Tensor& beta,
+             const Tensor& running_mean, const Tensor& running_variance, const Lengths* lengths, Tensor& y) override {
+    const StripPlan& plan = plan_for(x, lengths);
+    set_running(plan, running_mean, running_variance);
+    set_affine(plan, mean_.data(), inverse_.data(), gamma, beta);
+    apply(plan, x, residual, y);
+  }
+
+  void backward(const Tensor& x, const Tensor& y, const Tensor& dy, const Tensor& gamma, const Tensor& saved,
+                const Lengths* lengths, Tensor& dx, Tensor& dresidual, Tensor& dgamma, Tensor& dbeta) override {
+    const StripPlan& plan = plan_for(x, lengths);
+    if (saved.shape != Shape{4, plan.channels})
+      throw std::invalid_argument("[batch norm] backward wants what forward saved for the same x");
+    const float *mean = saved.data(), *inverse = mean + plan.channels;
+    Gradients g = gradients(x, y, dy, mean, dresidual);
+    if (!spec_.residual) {
+      g.strip.y = nullptr;
+      g.scale = saved.data() + 2 * plan.channels;
+      g.shift = saved.data() + 3 * plan.channels;
+    }
+    // The first pass writes dz into dresidual, which then replaces y and dy in the second.
+    sum_gradients(plan, g, dresidual);
+    if (spec_.residual) {
+      g.strip.dy = dresidual.data();
+      g.strip.forward.relu = false;
+    }
+    std::vector<float> a = zeros(plan), b = zeros(plan), c = zeros(plan);
+    for (int64_t i = 0; i < spec_.channels; ++i) {
+      const double scale = static_cast<double>(gamma.data()[i]) * inverse[i];
+      const double slope = sums_[static_cast<size_t>(plan.channels + i)] * inverse[i];  // = dgamma
+      add_parameter_gradients(i, slope, dgamma, dbeta);
+      a[static_cast<size_t>(i)] = static_cast<float>(scale);
+      b[static_cast<size_t>(i)] = static_cast<float>(-scale * slope * inverse[i] / plan.count);
+      c[static_cast<size_t>(i)] = static_cast<float>(-scale * sums_[static_cast<size_t>(i)] / plan.count);
+    }
+    apply_gradients(plan, g, a, b, c, x, dx);
+  }
+
+  void backward_fixed(const Tensor& x, const Tensor& y, const Tensor& dy, const Tensor& gamma,
+                      const Tensor& running_mean, const Tensor& running_variance, const Lengths* lengths, Tensor& dx,
+                      Tensor& dresidual, Tensor& dgamma, Tensor& dbeta) override {
+    const StripPlan& plan = plan_for(x, lengths);
+    set_running(plan, running_mean, running_variance);
+    Gradients g = gradients(x, y, dy, mean_.data(), dresidual);
+    sum_gradients(plan, g, dresidual);
+    if (spec_.residual) {
+      g.strip.dy = dresidual.data();
+      g.strip.forward.relu = false;
+    }
+    std::vector<float> a = zeros(plan);
+    const std::vector<float> none = zeros(plan);
+    for (int64_t i = 0; i < spec_.channels; ++i) {
+      const float inverse = inverse_[static_cast<size_t>(i)];
+      add_parameter_gradients(i, sums_[static_cast<size_t>(plan.channels + i)] * inverse, dgamma, dbeta);
+      a[static_cast<size_t>(i)] = gamma.data()[i] * inverse;
+    }
+    apply_gradients(plan, g, a, none, none, x, dx);
+  }
+
+ private:
+  struct Gradients {
+    StripGradient strip;
+    const float *mean = nullptr, *scale = nullptr, *shift = nullptr;  // by channel
+
+    StripGradient of_channel(int64_t c) const {
+      StripGradient result = strip;
+      result.mean = mean + c;
+      result.forward.scale = scale + c;
+      result.forward.shift = shift + c;
+      return result;
+    }
+  };
+
+  static std::vector<float> zeros(const StripPlan& plan) {
+    return std::vector<float>(static_cast<size_t>(plan.channels), 0.0f);
+  }
+
+  const StripPlan& plan_for(const Tensor& x, const Lengths* lengths) {
+    if (x.shape.rank() < 2 || x.shape.back() != spec_.channels)
+      throw std::invalid_argument(
+          fmt::format("[batch norm] expected x with {} channels, got {}", spec_.channels, x.shape.text()));
+    if (lengths && (x.shape.rank() < 3 || (x.shape.rank() == 4 && x.shape[1] != 1) || x.shape.rank() > 4 ||
+                    static_cast<int64_t>(lengths->size()) != x.shape[0]))
+      throw std::invalid_argument(fmt::format("[batch norm] {} lengths do not fit x {}, expected (N, [1,] W, C)",
+                                              lengths->size(), x.shape.text()));
+    plan_ = plan_strips(backend_.view(x), x.layout == Layout::kPrivate, lengths);
+    return plan_;
+  }
+
+  template <typename Run>
+  void for_strips(const StripPlan& plan, Run&& run) const {
+    const auto count = static_cast<int64_t>(plan.strips.size());
+#pragma omp parallel for
+    for (int64_t i = 0; i < count; ++i)
+      run(i, plan.strips[static_cast<size_t>(i)], plan.channel[static_cast<size_t>(i)]);
+  }
+
+  // Biased variance and mean; strips are joined as Chan, Golub and LeVeque (1979) join samples.
+  void statistics(const StripPlan& plan, const Tensor& x, float* mean, float* variance) {
+    partial_.resize(plan.strips.size() * 32);
+    for_strips(plan, [&](int64_t i, const Strip& s, int64_t) {
+      simd_.strip_moments(s, x.data(), &partial_[static_cast<size_t>(i) * 32],
+                          &partial_[static_cast<size_t>(i) * 32 + 16]);
+    });
+    std::vector<double> count(static_cast<size_t>(plan.channels)), sum(count), squares(count);
+    for (size_t i = 0; i < plan.strips.size(); ++i) {
+      const Strip& s = plan.strips[i];
+      double n = 0;
+      for (int64_t row = 0; row < s.rows; ++row) n += static_cast<double>(s.valid_last(row) - s.first);
+      if (n == 0) continue;
+      for (int lane = 0; lane < s.lanes; ++lane) {
+        const auto c = static_cast<size_t>(plan.channel[i] + lane);
+        const double part = partial_[i * 32 + static_cast<size_t>(lane)];
+        const double apart = count[c] > 0 ? part / n - sum[c] / count[c] : 0;
+        squares[c] += partial_[i * 32 + 16 + static_cast<size_t>(lane)] + apart * apart * n * count[c] / (n + count[c]);
+        sum[c] += part;
+        count[c] += n;
+      }
+    }
+    for (size_t c = 0; c < count.size(); ++c) {
+      const double n = std::max(count[c], 1.0);
+      mean[c] = static_cast<float>(sum[c] / n);
+      variance[c] = static_cast<float>(squares[c] / n);
+    }
+  }
+
+  void set_running(const StripPlan& plan, const Tensor& mean, const Tensor& variance) {
+    mean_ = zeros(plan);
+    inverse_ = zeros(plan);
+    for (int64_t c = 0; c < spec_.channels; ++c) {
+      mean_[static_cast<size_t>(c)] = mean.data()[c];
+      inverse_[static_cast<size_t>(c)] = 1.0f / std::sqrt(variance.data()[c] + spec_.epsilon);
+    }
+  }
+
+  // y = x * scale + shift. Backward finds the sign of y again from the same two numbers.
+  void set_affine(const StripPlan& plan, const float* mean, const float* inverse, const Tensor& gamma,
+                  const Tensor& beta) {
+    scale_ = zeros(plan);
+    shift_ = zeros(plan);
+    for (int64_t c = 0; c < spec_.channels; ++c) {
+      scale_[static_cast<size_t>(c)] = gamma.data()[c] * inverse[c];
+      shift_[static_cast<size_t>(c)] = beta.data()[c] - mean[c] * scale_[static_cast<size_t>(c)];
+    }
+  }
+
+  // The tensor in x's layout.
+  const Tensor& as_x(const Tensor& t, const Tensor& x, const char* name, Tensor& converted) {
+    if (t.shape != x.shape)
+      throw std::invalid_argument(
+          fmt::format("[batch norm] expected {} of shape {}, got {}", name, x.shape.text(), t.shape.text()));
+    if (t.layout == x.layout) return t;
+    if (x.layout == Layout::kPrivate)
+      backend_.to_private(t, converted);
+    else
+      backend_.to_channels_last(t, converted);
+    return converted;
+  }
+
+  void apply(const StripPlan& plan, const Tensor& x, const Tensor& residual, Tensor& y) {
+    if (spec_.residual != !residual.empty())
+      throw std::invalid_argument("[batch norm] a residual is given exactly when the specification has one");
+    const float* added = residual.empty() ? nullptr : as_x(residual, x, "residual", converted_residual_).data();
+    backend_.resize_like(y, x);
+    for_strips(plan, [&](int64_t, const Strip& s, int64_t c) {
+      simd_.strip_apply(
+          s, {.scale = &scale_[static_cast<size_t>(c)], .shift = &shift_[static_cast<size_t>(c)], .relu = spec_.relu},
+          x.data(), added, y.data());
+    });
+  }
+
+  Gradients gradients(const Tensor& x, const Tensor& y, const Tensor& dy, const float* mean, Tensor& dresidual) {
+    Gradients g{.mean = mean, .scale = mean, .shift = mean};  // scale and shift matter only where y is not read
+    g.strip.x = x.data();
+    g.strip.y = spec_.relu ? as_x(y, x, "y", converted_y_).data() : nullptr;
+    g.strip.dy = as_x(dy, x, "dy", converted_dy_).data();
+    g.strip.forward.relu = spec_.relu;
+    if (spec_.residual) backend_.resize_like(dresidual, x);
+    return g;
+  }
+
+  // sums_: of dz and of dz * (x - mean), for each channel.
+  void sum_gradients(const StripPlan& plan, const Gradients& g, Tensor& dresidual) {
+    partial_.resize(plan.strips.size() * 32);
+    float* dz = spec_.residual ? dresidual.data() : nullptr;
+    for_strips(plan, [&](int64_t i, const Strip& s, int64_t c) {
+      simd_.strip_gradient_sums(s, g.of_channel(c), dz, &partial_[static_cast<size_t>(i) * 32]);
+    });
+    sums_.assign(static_cast<size_t>(2 * plan.channels), 0.0);
+    for (size_t i = 0; i < plan.strips.size(); ++i) {
+      for (int lane = 0; lane < plan.strips[i].lanes; ++lane) {
+        const auto c = static_cast<size_t>(plan.channel[i] + lane);
+        sums_[c] += partial_[i * 32 + static_cast<size_t>(lane)];
+        sums_[static_cast<size_t>(plan.channels) + c] +=
+            partial_[i * 32 + static_cast<size_t>(plan.strips[i].lanes + lane)];
+      }
+    }
+  }
+
+  void add_parameter_gradients(int64_t c, double slope, Tensor& dgamma, Tensor& dbeta) const {
+    dgamma.data()[c] += static_cast<float>(slope);
+    dbeta.data()[c] += static_cast<float>(sums_[static_cast<size_t>(c)]);
+  }
+
+  void apply_gradients(const StripPlan& plan, const Gradients& g, const std::vector<float>& a,
+                       const std::vector<float>& b, const std::vector<float>& c, const Tensor& x, Tensor& dx) {
+    backend_.resize_like(dx, x);
+    for_strips(plan, [&](int64_t, const Strip& s, int64_t channel) {
+      const auto at = static_cast<size_t>(channel);
+      simd_.strip_gradient_apply(s, g.of_channel(channel), &a[at], &b[at], &c[at], nullptr, dx.data());
+    });
+  }
+
+  CpuBackend& backend_;
+  const SimdKernels& simd_;
+  BatchNormSpec spec_;
+  StripPlan plan_;
+  std::vector<float> partial_, mean_, inverse_, scale_, shift_;
+  std::vector<double> sums_;
+  Tensor converted_residual_, converted_y_, converted_dy_;
+};
+
+}  // namespace
+
+std::shared_ptr<BatchNorm> CpuBackend::batch_norm(const BatchNormSpec& spec) {
+  return batch_norms_.get(spec, [&] { return std::make_shared<CpuBatchNorm>(*this, spec); });
+}
+
+}  // namespace avsr::backend::cpu

@@ -1,0 +1,40 @@
+// Convolution on oneDNN in the private layout, Winograd where the library has it and it is faster.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "models/backend/cpu/cpu_backend.h"
+#include "models/backend/cpu/onednn.h"
+#include "models/backend/kernels.h"
+
+namespace avsr::backend::cpu {
+
+// (N, D, H, W, C) or (N, H, W, C); a 3-D output of depth 1 loses its depth axis.
+Shape conv_output_shape(const ConvSpec& spec, const Shape& x);
+
+// Opaque to callers (Conv::pack): scaled weights in the arena's order, and the forms that primitives asked for, made on
+// first use. One packed tensor therefore serves every batch size.
+class PackedWeights final : public Buffer {
+ public:
+  PackedWeights(OneDnn& onednn, size_t count) : onednn_(onednn), bytes_(count * sizeof(float)) {
+    canonical_.reserve(bytes_);
+  }
+  void* data() override { return canonical_.reserve(bytes_); }
+  size_t bytes() const override { return bytes_; }
+  // The weights in `wanted` format; `canonical` describes data().
+  dnnl::memory form(const dnnl::memory::desc& canonical, const dnnl::memory::desc& wanted);
+  void clear_forms() { forms_.clear(); }
+
+ private:
+  OneDnn& onednn_;
+  HostMemory canonical_;
+  size_t bytes_;
+  std::vector<std::pair<dnnl::memory::desc, HostMemory>> forms_;
+};
+
+std::shared_ptr<Conv> make_blocked_conv(CpuBackend& backend, const ConvSpec& spec, const Shape& x);
+// One input channel: too few for blocked layouts. Own kernels on plain input (single_channel_conv.cc).
+std::shared_ptr<Conv> make_single_channel_conv(CpuBackend& backend, const ConvSpec& spec, const Shape& x);
+
+}  // namespace avsr::backend::cpu

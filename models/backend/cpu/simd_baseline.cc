@@ -1,0 +1,2 @@
+#define AVSR_SIMD_TABLE kSimdBaseline
+#include "models/backend/cpu/simd_kernels.inc"

@@ -1,0 +1,31 @@
+// Explicit vectors of floats for the inner loops, through the compiler's vector extension. Only simd_kernels.inc
+// includes this file: its contents have internal linkage, because each instruction set compiles its own.
+#pragma once
+
+#include <cstdint>
+
+// The kernels are inlined into their callers, so that no vector crosses a function boundary.
+#pragma GCC diagnostic ignored "-Wpsabi"
+
+#define AVSR_INLINE inline __attribute__((always_inline))
+
+namespace avsr::backend::cpu {
+namespace {
+
+typedef float Vector16 __attribute__((vector_size(64), aligned(4), may_alias));
+typedef float Vector8 __attribute__((vector_size(32), aligned(4), may_alias));
+
+template <typename V>
+constexpr int kLanes = sizeof(V) / sizeof(float);
+
+template <typename V>
+AVSR_INLINE V load(const float* p) {
+  return *reinterpret_cast<const V*>(p);
+}
+template <typename V>
+AVSR_INLINE void store(float* p, const V& v) {
+  *reinterpret_cast<V*>(p) = v;
+}
+
+}  // namespace
+}  // namespace avsr::backend::cpu
