@@ -1,0 +1,169 @@
+// Model files, parts of them, checkpoints, and the container below.
+#include "models/model_file.h"
+
+#include <gmock/gmock.h>
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "models/checkpoint.h"
+#include "models/safetensors.h"
+#include "tests/models/network_fixture.h"
+
+namespace avsr::models {
+namespace {
+
+using backend::Lengths;
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class ModelFiles : public NetworkFixture {
+ protected:
+  void SetUp() override {
+    folder_ =
+        std::filesystem::temp_directory_path() / ("avsr_model_file_test_" + std::to_string(::getpid()) + "_" +
+                                                  ::testing::UnitTest::GetInstance()->current_test_info()->name());
+    std::filesystem::create_directories(folder_);
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  ModelFile description(const NetworkConfig& config) {
+    return {config, {"ABOUT", "ÇA VA", "\"QUOTED\"", "WORD"}, {{"crop", 24}, {"mean", 0.413621}}, {{"seed", 3}}};
+  }
+  template <typename Call>
+  std::string failure(Call&& call) {
+    try {
+      call();
+    } catch (const std::runtime_error& e) {
+      return e.what();
+    }
+    return "accepted";
+  }
+  std::filesystem::path folder_;
+};
+
+TEST_F(ModelFiles, GiveBackTheSameNetwork) {
+  for (const Streams streams : {Streams::video, Streams::audio, Streams::audiovisual}) {
+    NetworkConfig config = narrow_config(streams, BackEnd::recurrent, backend::Cell::gru);
+    config.audio.pool = {21, 21, 1};
+    const auto network = make_network(*backend_, config, 3);
+    if (streams != Streams::audiovisual) perturb(network->parameters());
+    const auto path = folder_ / "deeper" / "model.safetensors";
+    save_model(path, description(config), network->parameters());
+    const LoadedModel loaded = load_model(path, *backend_);
+    EXPECT_EQ(nlohmann::json(loaded.file.config), nlohmann::json(config));
+    EXPECT_EQ(loaded.file.labels, description(config).labels);
+    EXPECT_EQ(loaded.file.preprocessing.at("mean"), 0.413621);
+    EXPECT_EQ(read_model_header(path).provenance.at("seed"), 3);
+    EXPECT_EQ(backend_->values(loaded.network->parameters().values()),
+              backend_->values(network->parameters().values()));
+    EXPECT_EQ(backend_->values(loaded.network->parameters().statistics()),
+              backend_->values(network->parameters().statistics()));
+    if (streams == Streams::audiovisual) continue;  // 21-sample pooling gives other steps than the video's frames
+    const Inputs inputs = random_inputs(config, {7, 9}, 9);
+    Lengths steps;
+    EXPECT_EQ(backend_->values(loaded.network->forward(inputs, Mode::inference, 0, steps)),
+              backend_->values(network->forward(inputs, Mode::inference, 0, steps)));
+    EXPECT_EQ(std::distance(std::filesystem::directory_iterator(path.parent_path()), {}), 1);  // no temporary left
+  }
+}
+
+TEST_F(ModelFiles, LoadPartsStrictly) {
+  const NetworkConfig stage1 = narrow_config(Streams::video, BackEnd::temporal_conv);
+  const NetworkConfig stage2 = narrow_config(Streams::video);
+  const auto from = make_network(*backend_, stage1, 3);
+  perturb(from->parameters());
+  const auto path = folder_ / "stage1.safetensors";
+  save_model(path, description(stage1), from->parameters());
+  const auto to = make_network(*backend_, stage2, 4);
+  const auto head = backend_->values(to->parameters().at("video/head/weight").value);
+  const LoadReport report = load_parameters(path, to->parameters(), {"video/frontend", "video/trunk", "video/embed"});
+  EXPECT_THAT(report.loaded, Contains("video/trunk/layer1/0/bn1/running_var"));
+  EXPECT_THAT(report.ignored, Contains("video/temporal_conv/linear2/weight"));
+  EXPECT_THAT(report.loaded, Not(Contains(HasSubstr("temporal"))));
+  for (const std::string& name : report.loaded)
+    EXPECT_EQ(backend_->values(to->parameters().at(name).value), backend_->values(from->parameters().at(name).value));
+  EXPECT_EQ(backend_->values(to->parameters().at("video/head/weight").value), head);
+
+  const auto before = backend_->values(to->parameters().values());
+  const std::string missing = failure([&] { load_parameters(path, to->parameters(), {"video"}); });
+  EXPECT_THAT(missing, HasSubstr("video/head/weight (4, 16): not in the file"));
+  EXPECT_THAT(missing,
+              HasSubstr("video/temporal_conv/conv1/weight (32, 1, 1, 5, 16): in the file, not in the network"));
+  EXPECT_EQ(backend_->values(to->parameters().values()), before);
+  NetworkConfig wider = stage2;
+  wider.video.embedding = 24;
+  const auto other = make_network(*backend_, wider, 4);
+  EXPECT_THAT(failure([&] { load_parameters(path, other->parameters(), {"video/embed"}); }),
+              HasSubstr("video/embed/linear/weight: expected (24, 16), the file has (16, 16)"));
+  EXPECT_THROW(load_parameters(path, to->parameters(), {"audio/trunk"}), std::invalid_argument);
+}
+
+TEST_F(ModelFiles, RefuseWhatIsNoModel) {
+  const NetworkConfig config = narrow_config(Streams::audio);
+  const auto network = make_network(*backend_, config, 3);
+  const auto path = folder_ / "model.safetensors";
+  save_model(path, description(config), network->parameters());
+  ModelFile wrong = description(config);
+  wrong.labels.pop_back();
+  EXPECT_THROW(save_model(path, wrong, network->parameters()), std::invalid_argument);
+  EXPECT_THAT(failure([&] { load_model(folder_ / "absent", *backend_); }), HasSubstr("absent: cannot be opened"));
+  std::filesystem::resize_file(path, std::filesystem::file_size(path) - 40);
+  EXPECT_THAT(failure([&] { load_model(path, *backend_); }), HasSubstr("cut short"));
+  std::filesystem::resize_file(path, 100);
+  EXPECT_THAT(failure([&] { load_model(path, *backend_); }), HasSubstr("header claims"));
+  std::filesystem::resize_file(path, 3);
+  EXPECT_THAT(failure([&] { load_model(path, *backend_); }), HasSubstr("shorter than 8 bytes"));
+  std::ofstream(path) << "this is text and no tensor file at all";
+  EXPECT_THAT(failure([&] { load_model(path, *backend_); }), HasSubstr("header claims"));
+  write_safetensors(path, {{}, {{"x", {2}, {1, 2}}}});
+  EXPECT_THAT(failure([&] { load_model(path, *backend_); }), HasSubstr("has no \"format\""));
+}
+
+TEST_F(ModelFiles, UnknownSettingsAreNotIgnored) {
+  nlohmann::json j = narrow_config(Streams::audio);
+  EXPECT_EQ(nlohmann::json(j.get<NetworkConfig>()), j);
+  j["audio"]["embeding"] = 3;
+  EXPECT_THROW(j.get<NetworkConfig>(), std::invalid_argument);
+  EXPECT_THROW(nlohmann::json({{"streams", "smell"}}).get<NetworkConfig>(), std::invalid_argument);
+}
+
+TEST_F(ModelFiles, CheckpointContinuesBitEqual) {
+  NetworkConfig config = narrow_config(Streams::audiovisual);
+  config.fusion.hidden_dropout = 0.3f;
+  const Inputs inputs = random_inputs(config, {7, 9}, 9);
+  const auto path = folder_ / "checkpoint.safetensors";
+  const auto network = make_network(*backend_, config, 3);
+  Trainer trainer(*backend_);
+  for (int i = 0; i < 2; ++i) trainer.step(*network, inputs, {0, 1});
+  save_checkpoint(path, network->parameters(), {{"first", &trainer.first_}, {"second", &trainer.second_}},
+                  {{"step", trainer.step_}});
+  std::vector<double> expected, got;
+  for (int i = 0; i < 2; ++i) expected.push_back(trainer.step(*network, inputs, {0, 1}));
+
+  const auto again = make_network(*backend_, config, 99);
+  Trainer resumed(*backend_);
+  resumed.first_ = backend_->zeros(again->parameters().values().shape);
+  resumed.second_ = backend_->zeros(again->parameters().values().shape);
+  resumed.step_ =
+      load_checkpoint(path, again->parameters(), {{"first", &resumed.first_}, {"second", &resumed.second_}}).at("step");
+  for (int i = 0; i < 2; ++i) got.push_back(resumed.step(*again, inputs, {0, 1}));
+  EXPECT_EQ(got, expected);
+  EXPECT_EQ(backend_->values(again->parameters().values()), backend_->values(network->parameters().values()));
+  EXPECT_EQ(backend_->values(again->parameters().statistics()), backend_->values(network->parameters().statistics()));
+
+  config.fusion.hidden = 16;
+  const auto other = make_network(*backend_, config, 3);
+  EXPECT_THAT(failure([&] { load_checkpoint(path, other->parameters(), {}); }), HasSubstr("another network"));
+  EXPECT_THAT(failure([&] {
+                load_checkpoint(path, again->parameters(), {{"third", &resumed.first_}});
+              }),
+              HasSubstr("expected tensor third"));
+}
+
+}  // namespace
+}  // namespace avsr::models
