@@ -8,17 +8,19 @@
 
 #include "pipeline/commands.h"
 #include "pipeline/pinning.h"
+#include "pipeline/suggest.h"
 
 namespace {
 
 using avsr::pipeline::Arguments;
 using avsr::pipeline::Command;
 
-constexpr int kFailed = 1;  // the world: a missing file, a broken model, no device
-constexpr int kMisused = 2; // the caller: an unknown command or option
+constexpr int kFailed = 1;   // the world: a missing file, a broken model, no device
+constexpr int kMisused = 2;  // the caller: an unknown command or option
 
 void print_usage(std::ostream& out) {
-  out << "avsr recognises speech from a talking face and its sound.\n\nUsage: avsr COMMAND [OPTIONS] (avsr COMMAND --help"
+  out << "avsr recognises speech from a talking face and its sound.\n\nUsage: avsr COMMAND [OPTIONS] (avsr COMMAND "
+         "--help"
          " explains it)\n\nCommands:\n";
   for (const Command& command : avsr::pipeline::all_commands())
     out << fmt::format("  {:<12}{}\n", command.name, command.summary);

@@ -29,7 +29,4 @@ struct Command {
 // All commands, in the order in which a user meets them.
 std::span<const Command> all_commands();
 
-// What the user may have meant: the names nearest to `given` by edit distance, best first, none farther than 3 edits.
-std::vector<std::string> nearest_names(const std::string& given, const std::vector<std::string>& names);
-
 }  // namespace avsr::pipeline

@@ -51,7 +51,8 @@ uint64_t seed_of(const EvaluationSettings& settings, const std::optional<double>
 }
 
 std::vector<uint8_t> run_level(Recognizer& model, const Dataset& dataset, const NoiseSource* noise,
-                               const EvaluationSettings& settings, const std::optional<double>& level) {
+                               const EvaluationSettings& settings, const std::optional<double>& level,
+                               const std::function<void(int64_t)>& tick) {
   LoaderSettings loader_settings;
   loader_settings.batch = settings.batch;
   loader_settings.seed = seed_of(settings, level);
@@ -68,6 +69,7 @@ std::vector<uint8_t> run_level(Recognizer& model, const Dataset& dataset, const 
     for (int b = 0; b < batch.clips; ++b)
       hits.push_back(largest(probabilities.data() + static_cast<int64_t>(b) * labels, labels) ==
                      batch.labels[static_cast<size_t>(b)]);
+    tick(static_cast<int64_t>(hits.size()));
   }
   return hits;
 }
@@ -142,7 +144,7 @@ TestNoise open_test_noise(const EvaluationSettings& settings, const Dataset& spl
 }
 
 Evaluation evaluate(const std::vector<std::unique_ptr<Recognizer>>& models, const EvaluationSettings& settings,
-                    const std::function<void(const std::string&)>& say) {
+                    const EvaluationReporter& reporter) {
   const DatasetInfo info = read_dataset_info(settings.data);
   check_models(models, info, settings);
   Dataset::Settings wanted;
@@ -170,6 +172,11 @@ Evaluation evaluate(const std::vector<std::unique_ptr<Recognizer>>& models, cons
   const std::vector<std::string> names = names_of(models);
   evaluation.models = describe(models, names);
 
+  const auto clips = static_cast<int64_t>(evaluation.keys.size());
+  const int64_t all = clips * static_cast<int64_t>(models.size() * settings.levels_db.size());
+  const auto tick = [&](int64_t done) {
+    if (reporter.tick) reporter.tick(static_cast<int64_t>(evaluation.rows.size()) * clips + done, all);
+  };
   for (size_t m = 0; m < models.size(); ++m) {
     std::optional<std::vector<uint8_t>> unhearing;  // a video model never hears the noise: one pass serves all levels
     for (const auto& level : settings.levels_db) {
@@ -178,14 +185,14 @@ Evaluation evaluate(const std::vector<std::unique_ptr<Recognizer>>& models, cons
       if (unhearing) {
         row.hits = *unhearing;
       } else {
-        row.hits = run_level(*models[m], *dataset, noisy ? &noise.source : nullptr, settings, level);
+        row.hits = run_level(*models[m], *dataset, noisy ? &noise.source : nullptr, settings, level, tick);
       }
       if (row.streams == models::Streams::video) unhearing = row.hits;
       const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-      if (say)
-        say(fmt::format("{} {}: {:.1f} % of {} clips, {:.0f} clips/s", names[m],
-                        level ? fmt::format("{:g} dB", *level) : "clean", 100 * row.accuracy(), row.hits.size(),
-                        static_cast<double>(row.hits.size()) / std::max(1e-9, seconds)));
+      if (reporter.say)
+        reporter.say(fmt::format("{} {}: {:.1f} % of {} clips, {:.0f} clips/s", names[m],
+                                 level ? fmt::format("{:g} dB", *level) : "clean", 100 * row.accuracy(),
+                                 row.hits.size(), static_cast<double>(row.hits.size()) / std::max(1e-9, seconds)));
       evaluation.rows.push_back(std::move(row));
     }
   }

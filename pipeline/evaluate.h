@@ -54,9 +54,14 @@ struct TestNoise {
 TestNoise open_test_noise(const EvaluationSettings& settings, const Dataset& split,
                           const std::vector<std::string>& training_talkers);
 
-// `say` receives a line for each model and level. Throws std::runtime_error when a model does not fit the data.
+// What an evaluation reports while it runs. Both may be empty.
+struct EvaluationReporter {
+  std::function<void(const std::string& line)> say;       // for each model and level
+  std::function<void(int64_t done, int64_t total)> tick;  // clips of all models and levels
+};
+// Throws std::runtime_error when a model does not fit the data.
 Evaluation evaluate(const std::vector<std::unique_ptr<Recognizer>>& models, const EvaluationSettings& settings,
-                    const std::function<void(const std::string&)>& say);
+                    const EvaluationReporter& reporter = {});
 
 // The accuracies in percent, a line per model and a column per level; `markdown` adds rulers and intervals.
 std::string accuracy_table(const Evaluation& evaluation, bool markdown);

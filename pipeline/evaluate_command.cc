@@ -1,5 +1,6 @@
 // avsr evaluate: a table of accuracies, models by noise levels.
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <boost/program_options.hpp>
 #include <iostream>
@@ -9,6 +10,7 @@
 #include "pipeline/device.h"
 #include "pipeline/evaluate.h"
 #include "pipeline/options.h"
+#include "pipeline/progress.h"
 
 namespace avsr::pipeline {
 namespace {
@@ -75,8 +77,18 @@ int run_evaluate(const Arguments& arguments) {
   const auto backend = open_device(device, threads);
   std::vector<std::unique_ptr<Recognizer>> models;
   for (const std::string& path : paths) models.push_back(std::make_unique<Recognizer>(*backend, path));
-  const Evaluation evaluation =
-      evaluate(models, settings, [](const std::string& line) { std::cerr << line << std::endl; });
+  EvaluationReporter reporter;
+  std::unique_ptr<Progress> bar;
+  if (isatty(STDERR_FILENO)) {
+    reporter.tick = [&](int64_t done, int64_t total) {
+      if (!bar) bar = std::make_unique<Progress>("evaluate", "clips", total);
+      bar->update(done);
+    };
+  } else {
+    reporter.say = [](const std::string& line) { std::cerr << line << std::endl; };
+  }
+  const Evaluation evaluation = evaluate(models, settings, reporter);
+  bar.reset();
   std::cout << "\n" << accuracy_table(evaluation, false);
   for (const std::string& note : evaluation.notes) std::cout << "note: " << note << "\n";
   if (!out.empty())

@@ -7,7 +7,7 @@
 #include <sstream>
 #include <stdexcept>
 
-#include "pipeline/commands.h"
+#include "pipeline/suggest.h"
 
 namespace avsr::pipeline {
 namespace {

@@ -11,7 +11,6 @@
 #include <sstream>
 #include <stdexcept>
 
-#include "pipeline/commands.h"
 #include "pipeline/strict_yaml.h"
 
 namespace avsr::pipeline {

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "pipeline/commands.h"
+#include "pipeline/suggest.h"
 
 namespace avsr::pipeline {
 

@@ -1,15 +1,18 @@
 // avsr train: all stages of a recipe on a prepared folder.
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <boost/program_options.hpp>
 #include <csignal>
 #include <iostream>
+#include <memory>
 #include <stdexcept>
 
 #include "pipeline/commands.h"
 #include "pipeline/device.h"
 #include "pipeline/options.h"
+#include "pipeline/progress.h"
 #include "pipeline/schedule.h"
 
 namespace avsr::pipeline {
@@ -24,6 +27,26 @@ static_assert(std::atomic<bool>::is_always_lock_free);
 void request_stop(int signal) {
   stop_requested = true;
   std::signal(signal, SIG_DFL);
+}
+
+// Lines on stdout, and on a terminal the running epoch's bar between them.
+Reporter make_reporter() {
+  auto bar = std::make_shared<std::unique_ptr<Progress>>();
+  auto shown = std::make_shared<std::string>();
+  Reporter reporter;
+  reporter.say = [bar](const std::string& line) {
+    bar->reset();
+    std::cout << line << std::endl;
+  };
+  if (!isatty(STDERR_FILENO)) return reporter;
+  reporter.tick = [bar, shown](int64_t done, int64_t total, const std::string& what) {
+    if (!*bar || *shown != what) {
+      *bar = std::make_unique<Progress>(what, "clips", total);
+      *shown = what;
+    }
+    (*bar)->update(done);
+  };
+  return reporter;
 }
 
 }  // namespace
@@ -59,7 +82,7 @@ int run_train(const Arguments& arguments) {
   run.out = out;
   run.stages = split_list(stages);
   run.stop = &stop_requested;
-  run.reporter.say = [](const std::string& line) { std::cout << line << std::endl; };
+  run.reporter = make_reporter();
 
   const auto backend = open_device(device, threads);
   std::cout << fmt::format("recipe {} (seed {}) on {}", run.recipe.name, run.recipe.seed, backend->description())

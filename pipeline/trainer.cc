@@ -12,6 +12,7 @@
 #include "models/checkpoint.h"
 #include "models/model_file.h"
 #include "pipeline/optimizer.h"
+#include "pipeline/progress.h"
 #include "pipeline/scorer.h"
 #include "preprocessing/random.h"
 
@@ -25,12 +26,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
-
-std::string as_time(double seconds) {
-  const int64_t s = std::llround(std::max(0.0, seconds));
-  return s >= 3600 ? fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)
-                   : fmt::format("{}:{:02}", s / 60, s % 60);
-}
 
 std::vector<std::optional<double>> levels_of(const DataSettings& data) {
   std::vector<std::optional<double>> levels;
@@ -222,8 +217,8 @@ class StageTrainer {
     say(fmt::format(
         "{} {}/{}: loss {:.3f}, {:.1f} %; validation loss {:.3f}, {:.1f} %{}; {:.0f} clips/s, {}, stage ends in {}{}",
         stage_.name, progress_.epoch + 1, stage_.epochs, loss, 100 * accuracy, validation.loss(),
-        100 * validation.accuracy(), better ? " (best)" : "", speed, as_time(progress_.seconds),
-        stage_.patience > 0 ? "at most " : "", as_time(left)));
+        100 * validation.accuracy(), better ? " (best)" : "", speed, duration_text(progress_.seconds),
+        stage_.patience > 0 ? "at most " : "", duration_text(left)));
     const double blind = std::log(static_cast<double>(settings_.training->labels().size()));
     if (progress_.epoch == 2 && loss > 0.98 * blind)
       say(fmt::format(

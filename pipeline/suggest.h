@@ -1,0 +1,12 @@
+// Suggestions for mistyped names.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace avsr::pipeline {
+
+// What the user may have meant: the names nearest to `given` by edit distance, best first, none farther than 3 edits.
+std::vector<std::string> nearest_names(const std::string& given, const std::vector<std::string>& names);
+
+}  // namespace avsr::pipeline
