@@ -3,7 +3,6 @@
 #include <cstring>
 
 #include "models/backend/cpu/cpu_backend.h"
-#include "models/backend/cpu/layout.h"
 #include "models/backend/cpu/loops.h"
 #include "models/backend/dropout_hash.h"
 
@@ -69,15 +68,6 @@ void CpuBackend::copy(const Tensor& x, Tensor& y) {
     const size_t start = static_cast<size_t>(first) * 4, end = std::min(bytes, static_cast<size_t>(last) * 4);
     std::memcpy(to + start, from + start, end - start);
   });
-}
-
-void CpuBackend::to_channels_last(const Tensor& x, Tensor& y) {
-  if (x.layout == Layout::kChannelsLast) return copy(x, y);
-  const Tensor source = x;
-  if (y.buffer == source.buffer) y = Tensor{};
-  resize(y, source.shape);
-  onednn_->reorder(onednn_->memory(activation_desc(source.shape, Layout::kPrivate, channel_block_), source.data()),
-                   onednn_->memory(activation_desc(source.shape, Layout::kChannelsLast, channel_block_), y.data()));
 }
 
 void CpuBackend::add(const Tensor& x, Tensor& y) {
