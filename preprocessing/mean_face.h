@@ -16,13 +16,14 @@ struct StablePoint {
 inline constexpr double kMeanFaceSize = 96;  // pixels of the square crop in which the points below are given
 inline constexpr int kFirstLipPoint = 48;    // lip points are 48 … 67
 
-// Points that speech does not move.
+// Points that speech does not move. Rounded means of 26 sentences of six real speakers, made symmetric; with them the
+// closed mouth is 45 pixels wide, 47 % of the crop.
 inline constexpr std::array<StablePoint, 5> kMeanFace = {{
-    {33, 0, -24},    // base of the nose
-    {36, -39, -64},  // outer corner of the eye on the left of the picture
-    {39, -16, -63},
-    {42, 16, -63},
-    {45, 39, -64},
+    {33, 0, -23},        // base of the nose
+    {36, -38, -66.5},    // outer corner of the eye on the left of the picture
+    {39, -15.5, -65.5},  // its inner corner
+    {42, 15.5, -65.5},
+    {45, 38, -66.5},
 }};
 
 }  // namespace avsr::preprocessing
