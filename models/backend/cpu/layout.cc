@@ -84,6 +84,17 @@ void CpuBackend::to_private(const Tensor& x, Tensor& y) {
                    onednn_->memory(activation_desc(y.shape, y.layout, channel_block_), y.data()));
 }
 
+void CpuBackend::to_channels_last(const Tensor& x, Tensor& y) {
+  if (x.layout == Layout::kChannelsLast) {
+    copy(x, y);
+    return;
+  }
+  Tensor plain = y.buffer == x.buffer ? Tensor{} : y;  // the two layouts cannot share memory
+  resize(plain, x.shape);
+  download(x, plain.data());
+  y = plain;
+}
+
 void CpuBackend::upload(const void* host, const Tensor& t) {
   if (t.layout == Layout::kChannelsLast) {
     std::memcpy(t.data(), host, static_cast<size_t>(t.shape.count()) * bytes_of(t.dtype));
