@@ -12,19 +12,21 @@
 namespace avsr::backend::cpu {
 namespace {
 
-typedef float Vector16 __attribute__((vector_size(64), aligned(4), may_alias));
-typedef float Vector8 __attribute__((vector_size(32), aligned(4), may_alias));
+typedef float Vector16 __attribute__((vector_size(64)));
+typedef float Vector8 __attribute__((vector_size(32)));
 
 template <typename V>
 constexpr int kLanes = sizeof(V) / sizeof(float);
 
 template <typename V>
 AVSR_INLINE V load(const float* p) {
-  return *reinterpret_cast<const V*>(p);
+  V v;
+  __builtin_memcpy(&v, p, sizeof(V));  // one unaligned move
+  return v;
 }
 template <typename V>
 AVSR_INLINE void store(float* p, const V& v) {
-  *reinterpret_cast<V*>(p) = v;
+  __builtin_memcpy(p, &v, sizeof(V));
 }
 
 }  // namespace
