@@ -89,6 +89,10 @@ DatasetInfo read_dataset_info(const std::string& folder) {
   } catch (const nlohmann::json::exception& error) {
     throw std::runtime_error(fmt::format("[data] {} is damaged: {}", path.string(), error.what()));
   }
+  if (info.json.contains("hash") && info.json["hash"].is_string()) {
+    info.hash = info.json["hash"].get<std::string>();
+    return info;
+  }
   const io::ShardDataset all = io::ShardDataset::open(folder);
   uint64_t hash = 0;
   for (int i = 0; i < all.size(); ++i) {

@@ -41,10 +41,11 @@ Stretch cut_stretch(const StoredClip& clip, int first_frame, int frames);
 // First frame of the window of `frames` frames around the middle of a word.
 int window_start(const io::Word& word, int frames);
 
-// What `avsr prepare` wrote about a folder (dataset.json), and a hash of its clips' records.
+// What `avsr prepare` wrote about a folder (dataset.json), and the hash of its clips (of their records, where it wrote
+// none).
 struct DatasetInfo {
   nlohmann::json json;
-  std::string hash;  // 16 hex digits
+  std::string hash;  // hex digits
 };
 DatasetInfo read_dataset_info(const std::string& folder);
 

@@ -224,7 +224,7 @@ void apply_override(YAML::Node root, const std::string& text, const std::string&
     }
     if (next.empty())
       throw std::invalid_argument(fmt::format("{}: [recipe] '{}': there is no '{}'", origin, text, path[i]));
-    nodes = next;
+    nodes.swap(next);  // assigning YAML nodes would write into the tree
   }
   for (YAML::Node node : nodes) {
     if (node.IsSequence() || node.IsScalar())

@@ -23,11 +23,12 @@ size_t edit_distance(const std::string& a, const std::string& b) {
 }  // namespace
 
 std::vector<std::string> nearest_names(const std::string& given, const std::vector<std::string>& names) {
+  const size_t limit = std::clamp<size_t>(given.size() / 2, 1, 3);
   std::vector<std::pair<size_t, std::string>> scored;
   for (const std::string& name : names) {
     const bool prefix = !given.empty() && name.rfind(given, 0) == 0;
     const size_t distance = prefix ? 1 : edit_distance(given, name);
-    if (distance <= 3) scored.emplace_back(distance, name);
+    if (distance <= limit) scored.emplace_back(distance, name);
   }
   std::stable_sort(scored.begin(), scored.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<std::string> nearest;
