@@ -40,6 +40,7 @@ class CpuRecurrent final : public Recurrent {
         onednn_(backend.onednn()),
         sizes_{spec.cell, steps, batch, spec.input, spec.hidden},
         all_valid_(static_cast<size_t>(batch), static_cast<int>(steps)),
+        first_state_(static_cast<size_t>(batch * spec.hidden), 0.0f),
         forward_(make_recurrent_forward(onednn_, sizes_)) {}
 
   void forward(const Tensor& x, const std::array<DirectionParameters, 2>& p, const Lengths* lengths, bool training,
@@ -67,6 +68,8 @@ class CpuRecurrent final : public Recurrent {
   int64_t workspace_floats() const {
     return static_cast<int64_t>(Pieces::padded(forward_.workspace.get_size()) / sizeof(float));
   }
+  // Adds the zero first state to a primitive's arguments (Note [Explicit first state]).
+  void add_first_state(std::unordered_map<int, dnnl::memory>& arguments);
   void backward_direction(int direction, const Tensor& x, const Tensor& y, const Tensor& dy,
                           const DirectionParameters& p, const Lengths& lengths, const Tensor& saved, Tensor& dx,
                           DirectionParameters& gradients);
@@ -75,6 +78,7 @@ class CpuRecurrent final : public Recurrent {
   OneDnn& onednn_;
   RecurrentSizes sizes_;
   Lengths all_valid_;
+  std::vector<float> first_state_;  // zeros
   RecurrentForward forward_;
   std::optional<RecurrentBackward> backward_;  // made on first use: inference never needs it
 };
@@ -119,6 +123,12 @@ CpuRecurrent::Weights CpuRecurrent::convert(const DirectionParameters& p, const 
   return weights;
 }
 
+void CpuRecurrent::add_first_state(std::unordered_map<int, dnnl::memory>& arguments) {
+  const dnnl::memory state = onednn_.memory(forward_.state, first_state_.data());
+  arguments.emplace(DNNL_ARG_SRC_ITER, state);
+  if (sizes_.cell == Cell::lstm) arguments.emplace(DNNL_ARG_SRC_ITER_C, state);
+}
+
 void CpuRecurrent::forward(const Tensor& x, const std::array<DirectionParameters, 2>& p, const Lengths* given,
                            bool training, Tensor& saved, Tensor& y) {
   const Lengths& lengths = check(x, p, given);
@@ -131,13 +141,12 @@ void CpuRecurrent::forward(const Tensor& x, const std::array<DirectionParameters
                                 : static_cast<float*>(onednn_.scratch(Slot::kOther, forward_.workspace.get_size()));
     inputs(lengths, direction).gather(x.data(), static_cast<float*>(layer.get_data_handle()));
     const Weights weights = convert(p[static_cast<size_t>(direction)], forward_.weights_layer, forward_.weights_iter);
-    onednn_.run(forward_.primitive, forward_.scratchpad,
-                {{DNNL_ARG_SRC_LAYER, layer},
-                 {DNNL_ARG_WEIGHTS_LAYER, weights.layer},
-                 {DNNL_ARG_WEIGHTS_ITER, weights.iter},
-                 {DNNL_ARG_BIAS, weights.bias},
-                 {DNNL_ARG_DST_LAYER, result},
-                 {DNNL_ARG_WORKSPACE, onednn_.memory(forward_.workspace, workspace)}});
+    std::unordered_map<int, dnnl::memory> arguments{
+        {DNNL_ARG_SRC_LAYER, layer},           {DNNL_ARG_WEIGHTS_LAYER, weights.layer},
+        {DNNL_ARG_WEIGHTS_ITER, weights.iter}, {DNNL_ARG_BIAS, weights.bias},
+        {DNNL_ARG_DST_LAYER, result},          {DNNL_ARG_WORKSPACE, onednn_.memory(forward_.workspace, workspace)}};
+    add_first_state(arguments);
+    onednn_.run(forward_.primitive, forward_.scratchpad, std::move(arguments));
     outputs(lengths, direction).scatter(static_cast<float*>(result.get_data_handle()), y.data());
   }
 }
@@ -181,18 +190,24 @@ void CpuRecurrent::backward_direction(int direction, const Tensor& x, const Tens
 
   const Weights weights = convert(p, b.weights_layer, b.weights_iter);
   float* workspace = saved.data() + direction * workspace_floats();
-  onednn_.run(b.primitive, b.scratchpad,
-              {{DNNL_ARG_SRC_LAYER, onednn_.memory(forward_.x, layer)},
-               {DNNL_ARG_WEIGHTS_LAYER, weights.layer},
-               {DNNL_ARG_WEIGHTS_ITER, weights.iter},
-               {DNNL_ARG_BIAS, weights.bias},
-               {DNNL_ARG_DST_LAYER, onednn_.memory(forward_.y, result)},
-               {DNNL_ARG_WORKSPACE, onednn_.memory(forward_.workspace, workspace)},
-               {DNNL_ARG_DIFF_DST_LAYER, onednn_.memory(forward_.y, dresult)},
-               {DNNL_ARG_DIFF_SRC_LAYER, onednn_.memory(forward_.x, dlayer)},
-               {DNNL_ARG_DIFF_WEIGHTS_LAYER, onednn_.memory(b.dweights_layer, dw_layer)},
-               {DNNL_ARG_DIFF_WEIGHTS_ITER, onednn_.memory(b.dweights_iter, dw_iter)},
-               {DNNL_ARG_DIFF_BIAS, onednn_.memory(forward_.bias, dbias)}});
+  std::unordered_map<int, dnnl::memory> arguments{
+      {DNNL_ARG_SRC_LAYER, onednn_.memory(forward_.x, layer)},
+      {DNNL_ARG_WEIGHTS_LAYER, weights.layer},
+      {DNNL_ARG_WEIGHTS_ITER, weights.iter},
+      {DNNL_ARG_BIAS, weights.bias},
+      {DNNL_ARG_DST_LAYER, onednn_.memory(forward_.y, result)},
+      {DNNL_ARG_WORKSPACE, onednn_.memory(forward_.workspace, workspace)},
+      {DNNL_ARG_DIFF_DST_LAYER, onednn_.memory(forward_.y, dresult)},
+      {DNNL_ARG_DIFF_SRC_LAYER, onednn_.memory(forward_.x, dlayer)},
+      {DNNL_ARG_DIFF_WEIGHTS_LAYER, onednn_.memory(b.dweights_layer, dw_layer)},
+      {DNNL_ARG_DIFF_WEIGHTS_ITER, onednn_.memory(b.dweights_iter, dw_iter)},
+      {DNNL_ARG_DIFF_BIAS, onednn_.memory(forward_.bias, dbias)}};
+  add_first_state(arguments);
+  const dnnl::memory dstate = onednn_.scratch(Slot::kOutput, forward_.state);
+  arguments.emplace(DNNL_ARG_DIFF_SRC_ITER, dstate);
+  if (sizes_.cell == Cell::lstm)
+    arguments.emplace(DNNL_ARG_DIFF_SRC_ITER_C, onednn_.scratch(Slot::kOther, forward_.state));
+  onednn_.run(b.primitive, b.scratchpad, std::move(arguments));
 
   const TimeMajor time_major = inputs(lengths, direction);
   direction == 0 ? time_major.scatter(dlayer, dx.data()) : time_major.add(dlayer, dx.data());

@@ -16,8 +16,10 @@ struct Descs {
         any_iter({1, 1, s.hidden, s.gates(), s.hidden}, kF32, Tag::any),
         dweights_layer({1, 1, s.input, s.gates(), s.hidden}, kF32, Tag::ldigo),
         dweights_iter({1, 1, s.hidden, s.gates(), s.hidden}, kF32, Tag::ldigo),
-        bias({1, 1, s.biases(), s.hidden}, kF32, Tag::ldgo) {}
+        bias({1, 1, s.biases(), s.hidden}, kF32, Tag::ldgo),
+        state({1, 1, s.batch, s.hidden}, kF32, Tag::ldnc) {}
   memory::desc x, y, any_layer, any_iter, dweights_layer, dweights_iter, bias;
+  memory::desc state;  // before the first step; Note [Explicit first state]
   memory::desc none;
 };
 
@@ -25,26 +27,33 @@ constexpr auto kForward = dnnl::prop_kind::forward_training;
 constexpr auto kBackward = dnnl::prop_kind::backward;
 
 auto lstm(OneDnn& onednn, const Descs& d) {
-  return describe<dnnl::lstm_forward>(onednn.engine(), user_scratchpad(), kForward, kDirection, d.x, d.none, d.none,
+  return describe<dnnl::lstm_forward>(onednn.engine(), user_scratchpad(), kForward, kDirection, d.x, d.state, d.state,
                                       d.any_layer, d.any_iter, d.bias, d.y, d.none, d.none);
 }
 
 auto gru(OneDnn& onednn, const Descs& d) {
-  return describe<dnnl::lbr_gru_forward>(onednn.engine(), user_scratchpad(), kForward, kDirection, d.x, d.none,
+  return describe<dnnl::lbr_gru_forward>(onednn.engine(), user_scratchpad(), kForward, kDirection, d.x, d.state,
                                          d.any_layer, d.any_iter, d.bias, d.y, d.none);
 }
 
 auto rnn(OneDnn& onednn, const Descs& d) {
   return describe<dnnl::vanilla_rnn_forward>(onednn.engine(), user_scratchpad(), kForward,
-                                             dnnl::algorithm::eltwise_tanh, kDirection, d.x, d.none, d.any_layer,
+                                             dnnl::algorithm::eltwise_tanh, kDirection, d.x, d.state, d.any_layer,
                                              d.any_iter, d.bias, d.y, d.none);
 }
 
 template <typename Primitive, typename Description>
 RecurrentForward forward_of(OneDnn& onednn, const Description& described, const Descs& d) {
   onednn.note("recurrent", described.impl_info_str());
-  return {Primitive(described),       described.weights_layer_desc(), described.weights_iter_desc(), d.bias, d.x, d.y,
-          described.workspace_desc(), described.scratchpad_desc()};
+  return {Primitive(described),
+          described.weights_layer_desc(),
+          described.weights_iter_desc(),
+          d.bias,
+          d.x,
+          d.y,
+          d.state,
+          described.workspace_desc(),
+          described.scratchpad_desc()};
 }
 
 template <typename Primitive, typename Description>
@@ -81,16 +90,16 @@ RecurrentBackward make_recurrent_backward(OneDnn& onednn, const RecurrentSizes& 
     case Cell::lstm:
       return backward_of<dnnl::lstm_backward>(
           onednn,
-          describe_backward<dnnl::lstm_backward>(engine, attr, lstm(onednn, d), kBackward, kDirection, d.x, d.none,
-                                                 d.none, d.any_layer, d.any_iter, d.bias, d.y, d.none, d.none, d.x,
-                                                 d.none, d.none, d.dweights_layer, d.dweights_iter, d.bias, d.y, d.none,
-                                                 d.none),
+          describe_backward<dnnl::lstm_backward>(engine, attr, lstm(onednn, d), kBackward, kDirection, d.x, d.state,
+                                                 d.state, d.any_layer, d.any_iter, d.bias, d.y, d.none, d.none, d.x,
+                                                 d.state, d.state, d.dweights_layer, d.dweights_iter, d.bias, d.y,
+                                                 d.none, d.none),
           d);
     case Cell::gru:
       return backward_of<dnnl::lbr_gru_backward>(
           onednn,
-          describe_backward<dnnl::lbr_gru_backward>(engine, attr, gru(onednn, d), kBackward, kDirection, d.x, d.none,
-                                                    d.any_layer, d.any_iter, d.bias, d.y, d.none, d.x, d.none,
+          describe_backward<dnnl::lbr_gru_backward>(engine, attr, gru(onednn, d), kBackward, kDirection, d.x, d.state,
+                                                    d.any_layer, d.any_iter, d.bias, d.y, d.none, d.x, d.state,
                                                     d.dweights_layer, d.dweights_iter, d.bias, d.y, d.none),
           d);
     case Cell::rnn:
@@ -99,8 +108,8 @@ RecurrentBackward make_recurrent_backward(OneDnn& onednn, const RecurrentSizes& 
   return backward_of<dnnl::vanilla_rnn_backward>(
       onednn,
       describe_backward<dnnl::vanilla_rnn_backward>(
-          engine, attr, rnn(onednn, d), kBackward, dnnl::algorithm::eltwise_tanh, kDirection, d.x, d.none, d.any_layer,
-          d.any_iter, d.bias, d.y, d.none, d.x, d.none, d.dweights_layer, d.dweights_iter, d.bias, d.y, d.none),
+          engine, attr, rnn(onednn, d), kBackward, dnnl::algorithm::eltwise_tanh, kDirection, d.x, d.state, d.any_layer,
+          d.any_iter, d.bias, d.y, d.none, d.x, d.state, d.dweights_layer, d.dweights_iter, d.bias, d.y, d.none),
       d);
 }
 

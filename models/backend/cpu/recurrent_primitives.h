@@ -15,9 +15,12 @@ struct RecurrentSizes {
   int64_t biases() const { return cell == Cell::gru ? 4 : gates(); }
 };
 
+// Note [Explicit first state]
+// The first state is always zero, yet it must be handed in: without it, a left-to-right primitive of oneDNN 2.6
+// computes wrong gradients of the recurrent weights (LSTM and plain RNN). So must the memory for its unused gradient.
 struct RecurrentForward {
   dnnl::primitive primitive;
-  dnnl::memory::desc weights_layer, weights_iter, bias, x, y, workspace, scratchpad;
+  dnnl::memory::desc weights_layer, weights_iter, bias, x, y, state, workspace, scratchpad;
 };
 
 struct RecurrentBackward {
