@@ -132,68 +132,91 @@ void DrawnFace::draw_lids(double closure, std::vector<float>& pixels) const {
   }
 }
 
-double DrawnFace::draw_mouth(const MouthShape& mouth, std::vector<float>& pixels) const {
-  const double rounding = std::clamp(mouth.rounding, 0.0, 1.0), opening = std::max(0.0, mouth.opening);
-  const double half_width = look_.mouth_half_width * (0.86 + 0.28 * mouth.width) * (1 - 0.36 * rounding);
-  const double inner_half_width = half_width * (0.84 - 0.08 * rounding);
-  const double fullness = 1 + 0.25 * rounding - 0.25 * std::clamp(1 - opening * 12, 0.0, 1.0) * (1 - rounding);
-  const double up = 4.0 * opening, down = 15.0 * opening;  // the lower lip goes with the jaw
-  const double upper = look_.upper_lip * fullness, lower = look_.lower_lip * fullness;
-  const double centre_y = kMouthRow;
-  const double teeth_height = 1 + 5 * std::clamp(mouth.teeth, 0.0, 1.0);
-  const float dark = static_cast<float>(0.16 * look_.skin), lips = static_cast<float>(look_.lips);
-  const float round_light = static_cast<float>(rounding);
+// The outlines of the lips, from the mouth's middle row: outer and inner, above (negative) and below.
+struct DrawnFace::Lips {
+  double half_width, inner_half_width, up, down, upper, lower, teeth_height;
+  MouthShape shape;
+  double rounding, closed;  // closed: 1 when the lips meet, falling to 0 as they part
+};
 
-  const int top = static_cast<int>(centre_y - up - upper - 4), bottom = static_cast<int>(centre_y + down + lower + 5);
-  const int left = static_cast<int>(kMouthColumn - half_width - 4);
-  const int right = static_cast<int>(kMouthColumn + half_width + 5);
-  for (int row = top; row <= bottom; ++row) {
-    for (int column = left; column <= right; ++column) {
-      const double x = (column - kMouthColumn) / half_width, xi = (column - kMouthColumn) / inner_half_width;
-      const double bow = std::max(0.0, 1 - x * x), inner = std::max(0.0, 1 - xi * xi);
-      const double y = row - centre_y;
-      const double cupid = 1 - 0.22 * std::exp(-x * x * 60);  // the dip in the middle of the upper lip
-      const double edge_top = -(up * bow + upper * std::pow(bow, 0.7) * cupid);
-      const double edge_bottom = down * bow + lower * std::pow(bow, 0.6);
-      const double inner_top = -up * inner, inner_bottom = down * inner;
-      // Coverage of the lips, then of the opening between them.
-      const float outside = static_cast<float>(std::max(edge_top - y, y - edge_bottom));
-      const float side = static_cast<float>((std::abs(x) - 1) * half_width);
-      const float cover = 1 - smooth_step(-0.9f, 0.9f, std::max(outside, side));
+DrawnFace::Lips DrawnFace::lips_of(const MouthShape& mouth) const {
+  const double rounding = std::clamp(mouth.rounding, 0.0, 1.0), opening = std::max(0.0, mouth.opening);
+  const double pressed = std::clamp(1 - opening * 12, 0.0, 1.0) * (1 - rounding);
+  const double fullness = 1 + 0.25 * rounding - 0.25 * pressed;
+  Lips lips;
+  lips.shape = mouth;
+  lips.rounding = rounding;
+  lips.closed = std::clamp(1 - opening * 8, 0.0, 1.0);
+  lips.half_width = look_.mouth_half_width * (0.86 + 0.28 * mouth.width) * (1 - 0.36 * rounding);
+  lips.inner_half_width = lips.half_width * (0.84 - 0.08 * rounding);
+  lips.up = 4.0 * opening;
+  lips.down = 15.0 * opening;  // the lower lip goes with the jaw
+  lips.upper = look_.upper_lip * fullness;
+  lips.lower = look_.lower_lip * fullness;
+  lips.teeth_height = 1 + 5 * std::clamp(mouth.teeth, 0.0, 1.0);
+  return lips;
+}
+
+// What is seen between the lips: teeth below the upper lip, tongue on the lower one, else darkness. xi: -1 to 1 across
+// the opening; top and bottom: rows of its edges.
+float DrawnFace::inside_of(const Lips& lips, double xi, double y, double top, double bottom) const {
+  const float dark = static_cast<float>(0.16 * look_.skin);
+  const MouthShape& mouth = lips.shape;
+  if (mouth.teeth > 0.02 && y - top < lips.teeth_height && std::abs(xi) < 0.86) {
+    const float teeth = static_cast<float>(look_.teeth_grey * (0.95 - 0.35 * std::abs(xi)));
+    return dark + std::min(1.0f, static_cast<float>(mouth.teeth * 1.4)) * (teeth - dark);
+  }
+  if (mouth.tongue <= 0.02) return dark;
+  const double from_bottom = (bottom - y) / std::max(1.0, bottom - top);
+  const float amount = static_cast<float>(mouth.tongue) *
+                       (1 - smooth_step(0.35f, 0.85f, static_cast<float>(from_bottom + xi * xi * 0.6)));
+  return dark + amount * (static_cast<float>(look_.lips * 0.85) - dark);
+}
+
+// The grey of the lips themselves: the lower one is rounder and catches the light.
+float DrawnFace::lip_grey(const Lips& lips, double y, double outer_top, double top, double bottom,
+                          double outer_bottom) const {
+  if (y > bottom) {
+    const double t = (y - bottom) / std::max(1.0, outer_bottom - bottom);
+    const double light = (0.26 + 0.15 * lips.rounding) * std::exp(-8 * (t - 0.45) * (t - 0.45));
+    return static_cast<float>(look_.lips * (1 + light - 0.12 * t));
+  }
+  if (y >= top) return static_cast<float>(look_.lips);
+  const double t = (top - y) / std::max(1.0, top - outer_top);
+  return static_cast<float>(look_.lips * (0.82 + 0.16 * t + 0.10 * lips.rounding));
+}
+
+double DrawnFace::draw_mouth(const MouthShape& mouth, std::vector<float>& pixels) const {
+  const Lips lips = lips_of(mouth);
+  const int first_row = static_cast<int>(kMouthRow - lips.up - lips.upper - 4);
+  const int last_row = static_cast<int>(kMouthRow + lips.down + lips.lower + 5);
+  const int left = static_cast<int>(kMouthColumn - lips.half_width - 4);
+  const int right = static_cast<int>(kMouthColumn + lips.half_width + 5);
+  for (int column = left; column <= right; ++column) {
+    const double x = (column - kMouthColumn) / lips.half_width, xi = (column - kMouthColumn) / lips.inner_half_width;
+    const double bow = std::max(0.0, 1 - x * x), inner = std::max(0.0, 1 - xi * xi);
+    const double cupid = 1 - 0.22 * std::exp(-x * x * 60);  // the dip in the middle of the upper lip
+    const double outer_top = -(lips.up * bow + lips.upper * std::pow(bow, 0.7) * cupid);
+    const double outer_bottom = lips.down * bow + lips.lower * std::pow(bow, 0.6);
+    const double top = -lips.up * inner, bottom = lips.down * inner;
+    const double side = (std::abs(x) - 1) * lips.half_width;
+    for (int row = first_row; row <= last_row; ++row) {
+      const double y = row - kMouthRow;
+      const double outside = std::max({outer_top - y, y - outer_bottom, side});
+      const float cover = 1 - smooth_step(-0.9f, 0.9f, static_cast<float>(outside));
       if (cover <= 0) continue;
-      float value = lips;
-      if (y > inner_bottom) {  // the lower lip is rounder and catches the light
-        const double t = (y - inner_bottom) / std::max(1.0, edge_bottom - inner_bottom);
-        value *=
-            static_cast<float>(1.0 + (0.26 + 0.15 * round_light) * std::exp(-8 * (t - 0.45) * (t - 0.45)) - 0.12 * t);
-      } else if (y < inner_top) {
-        const double t = (inner_top - y) / std::max(1.0, inner_top - edge_top);
-        value *= static_cast<float>(0.82 + 0.16 * t + 0.10 * round_light);
+      const float opening = 1 - smooth_step(-0.8f, 0.8f, static_cast<float>(std::max(top - y, y - bottom)));
+      float value = lip_grey(lips, y, outer_top, top, bottom, outer_bottom);
+      if (opening > 0) value += opening * (inside_of(lips, xi, y, top, bottom) - value);
+      if (lips.closed > 0) {  // closed lips still part in a dark line
+        const double line = std::exp(-y * y / 1.2) * (1 - opening) * (std::abs(xi) < 1 ? 0.55 : 0.3);
+        value *= static_cast<float>(1 - line * lips.closed);
       }
-      const float gap = static_cast<float>(std::max(inner_top - y, y - inner_bottom));
-      const float open_cover = 1 - smooth_step(-0.8f, 0.8f, gap);
-      float inside = dark;
-      const double below_top = y - inner_top;
-      if (mouth.teeth > 0.02 && below_top < teeth_height && std::abs(xi) < 0.86) {
-        const float teeth = static_cast<float>(look_.teeth_grey * (0.95 - 0.35 * std::abs(xi)));
-        inside += std::min(1.0f, static_cast<float>(mouth.teeth * 1.4)) * (teeth - inside);
-      } else if (mouth.tongue > 0.02) {
-        const double height = std::max(1.0, inner_bottom - inner_top);
-        const double from_bottom = (inner_bottom - y) / height;
-        const float amount = static_cast<float>(mouth.tongue) *
-                             (1 - smooth_step(0.35f, 0.85f, static_cast<float>(from_bottom + xi * xi * 0.6)));
-        inside += amount * (static_cast<float>(look_.lips * 0.85) - inside);
-      }
-      value += open_cover * (inside - value);
-      // Closed lips still part in a dark line.
-      const float line =
-          std::exp(-static_cast<float>(y * y) / 1.2f) * (1 - open_cover) * (std::abs(xi) < 1 ? 0.55f : 0.3f);
-      value *= 1 - line * static_cast<float>(std::clamp(1 - opening * 8, 0.0, 1.0));
       float& pixel = pixels[static_cast<size_t>(row) * kSize + column];
       pixel += cover * (value - pixel);
     }
   }
-  return (down + lower - up - upper) / 2;
+  return (lips.down + lips.lower - lips.up - lips.upper) / 2;
 }
 
 MouthCentre DrawnFace::draw(const MouthShape& mouth, const HeadPose& pose, double eye_closure, uint8_t* image) const {

@@ -58,6 +58,10 @@ class DrawnFace {
   void draw_head();
   void draw_eyes();
   void draw_nose();
+  struct Lips;
+  Lips lips_of(const MouthShape& mouth) const;
+  float inside_of(const Lips& lips, double xi, double y, double top, double bottom) const;
+  float lip_grey(const Lips& lips, double y, double outer_top, double top, double bottom, double outer_bottom) const;
   // Returns the row of the middle of the lips relative to the mouth's row at rest.
   double draw_mouth(const MouthShape& mouth, std::vector<float>& canvas) const;
   void draw_lids(double closure, std::vector<float>& canvas) const;
