@@ -25,6 +25,8 @@ ConvPrimitives::ConvPrimitives(OneDnn& onednn, const ConvSpec& spec, const Shape
     padding_.push_back(spec.padding[i]);
     dilation_.push_back(0);
   }
+  // Of one row, any vertical stride means the same, but some of 2.6's kernels want both strides equal.
+  if (!three_d && x[1] == 1 && spec.kernel[1] == 1 && spec.padding[1] == 0) stride_[0] = stride_[1];
   // A 3-D output of depth 1 has lost its depth axis; the memory is the same.
   const Shape y_full = three_d && y.rank() == 4 ? Shape{y[0], 1, y[1], y[2], y[3]} : y;
   src_ = activation_desc(x, Layout::kPrivate, block);

@@ -58,11 +58,12 @@ ChannelView CpuBackend::view(const Tensor& t) const {
 void CpuBackend::resize_private(Tensor& t, const Shape& shape) {
   if (shape.rank() < 4)
     throw std::invalid_argument("[cpu] a tensor of shape " + shape.text() + " has no private layout");
-  Shape padded = shape;
+  const Shape logical = shape;  // `shape` may be t's own, which resize changes
+  Shape padded = logical;
   const int64_t block = channel_block_;
-  padded[shape.rank() - 1] = (shape.back() + block - 1) / block * block;
+  padded[logical.rank() - 1] = (logical.back() + block - 1) / block * block;
   resize(t, padded);
-  t.shape = shape;
+  t.shape = logical;
   t.layout = Layout::kPrivate;
 }
 
