@@ -1,7 +1,9 @@
 // A simply shaded face, so that the tracker is tested without any real one.
 #pragma once
 
+#include <cmath>
 #include <opencv2/imgproc.hpp>
+#include <vector>
 
 #include "io/clip.h"
 

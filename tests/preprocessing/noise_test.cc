@@ -1,0 +1,207 @@
+#include "preprocessing/noise.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <numbers>
+
+namespace avsr::preprocessing {
+namespace {
+
+double power(const std::vector<float>& v) {
+  double sum = 0;
+  for (const float x : v) sum += double{x} * x;
+  return sum / static_cast<double>(v.size());
+}
+
+io::Waveform tone(double hertz, size_t samples, double loudness = 0.3) {
+  io::Waveform wave;
+  for (size_t i = 0; i < samples; ++i) {
+    wave.samples.push_back(
+        static_cast<float>(loudness * std::sin(2 * std::numbers::pi * hertz * static_cast<double>(i) / 16000)));
+  }
+  return wave;
+}
+
+double measured_snr(const io::Waveform& speech, const io::Waveform& mixture) {
+  double noise = 0;
+  for (size_t i = 0; i < speech.samples.size(); ++i) {
+    const double n = double{mixture.samples[i]} - speech.samples[i];
+    noise += n * n;
+  }
+  return 10 * std::log10(power(speech.samples) * static_cast<double>(speech.samples.size()) / noise);
+}
+
+TEST(MixNoise, IsExactToAHundredthOfADecibel) {
+  for (const double level : {20.0, 10.0, 0.0, -5.0, 3.3}) {
+    // Noise longer than, as long as, and shorter than the speech; with an offset; very quiet.
+    for (const size_t length : {size_t{30000}, size_t{18560}, size_t{7001}, size_t{1}}) {
+      const io::Waveform speech = tone(440, 18560, 0.01);
+      io::Waveform noise = white_noise(length, length);
+      for (float& v : noise.samples) v = 1e-3f * (v + 0.5f);
+      io::Waveform mixture = speech;
+      ASSERT_EQ(mix_noise(mixture, noise, level, "clip"), MixResult::mixed);
+      EXPECT_NEAR(measured_snr(speech, mixture), level, 0.01) << length;
+    }
+  }
+}
+
+TEST(MixNoise, PowerIsThatOfTheNoiseInUse) {
+  io::Waveform noise = tone(300, 2000);
+  noise.samples.resize(20000, 5.0f);  // loud, beyond the clip
+  const io::Waveform speech = tone(440, 2000);
+  io::Waveform mixture = speech;
+  mix_noise(mixture, noise, 6, "clip");
+  EXPECT_NEAR(measured_snr(speech, mixture), 6, 0.01);
+}
+
+TEST(MixNoise, SilenceIsLeftAloneAndReported) {
+  io::Waveform silent;
+  silent.samples.assign(100, 0.0f);
+  EXPECT_EQ(mix_noise(silent, tone(300, 100), 0, "clip"), MixResult::silent_speech);
+  EXPECT_THAT(silent.samples, testing::Each(0.0f));
+  const io::Waveform speech = tone(440, 100);
+  io::Waveform mixture = speech;
+  EXPECT_EQ(mix_noise(mixture, silent, 0, "clip"), MixResult::silent_noise);
+  EXPECT_EQ(mixture.samples, speech.samples);
+  EXPECT_EQ(mix_noise(mixture, io::Waveform{}, 0, "clip"), MixResult::silent_noise);
+  io::Waveform empty;
+  EXPECT_EQ(mix_noise(empty, speech, 0, "clip"), MixResult::silent_speech);
+}
+
+TEST(MixNoise, NamesTheClipWithABadSample) {
+  io::Waveform speech = tone(440, 100);
+  speech.samples[17] = std::numeric_limits<float>::quiet_NaN();
+  try {
+    mix_noise(speech, tone(300, 100), 0, "ABOUT_00001");
+    FAIL();
+  } catch (const std::runtime_error& error) {
+    EXPECT_THAT(error.what(), testing::HasSubstr("ABOUT_00001"));
+    EXPECT_THAT(error.what(), testing::HasSubstr("17"));
+  }
+  io::Waveform good = tone(440, 100), bad = good;
+  bad.samples[3] = std::numeric_limits<float>::infinity();
+  EXPECT_THROW(mix_noise(good, bad, 0, "clip"), std::runtime_error);
+  EXPECT_THROW(mix_noise(good, good, std::nan(""), "clip"), std::invalid_argument);
+}
+
+TEST(MixNoise, KeepsOrScalesWhatPassesOne) {
+  const io::Waveform speech = tone(440, 4000, 0.9), noise = tone(301, 4000, 0.9);
+  io::Waveform kept = speech, scaled = speech;
+  mix_noise(kept, noise, -5, "clip");
+  mix_noise(scaled, noise, -5, "clip", MixOverflow::scale);
+  const float peak = *std::max_element(kept.samples.begin(), kept.samples.end());
+  EXPECT_GT(peak, 1);
+  for (const float v : scaled.samples) EXPECT_LE(std::abs(v), 1.0f);
+  const double factor = scaled.samples[100] / kept.samples[100];
+  for (size_t i = 0; i < 4000; i += 37) EXPECT_NEAR(scaled.samples[i], factor * kept.samples[i], 1e-6);
+}
+
+TEST(WhiteNoise, HasPowerOneAndIsTheSameForAKey) {
+  const io::Waveform a = white_noise(5, 40000);
+  EXPECT_NEAR(power(a.samples), 1, 0.03);
+  EXPECT_EQ(a.samples, white_noise(5, 40000).samples);
+  EXPECT_NE(a.samples, white_noise(6, 40000).samples);
+}
+
+TEST(ChangeSpeed, MovesThePitchAndTheLength) {
+  const io::Waveform faster = change_speed(tone(200, 16000), 1.25);
+  EXPECT_NEAR(static_cast<double>(faster.samples.size()), 12800, 1);
+  const io::Waveform expected = tone(250, 12800);
+  for (size_t i = 0; i < 12800; i += 101) EXPECT_NEAR(faster.samples[i], expected.samples[i], 2e-3);
+  EXPECT_TRUE(change_speed(io::Waveform{}, 1.25).samples.empty());
+  EXPECT_THROW(change_speed(faster, 0), std::invalid_argument);
+}
+
+// Talker k says a tone of its own.
+NoiseBank bank_of(int utterances, const std::string& prefix = "t", const BabbleSettings& settings = {}) {
+  NoiseBank bank(settings);
+  for (int k = 0; k < utterances; ++k) {
+    bank.add(prefix + std::to_string(k % 5), tone(200 + 100 * k, 3000 + 500 * k, 0.01 * (k + 1)));
+  }
+  return bank;
+}
+
+double tone_power(const std::vector<float>& v, double hertz) {
+  double re = 0, im = 0;
+  for (size_t i = 0; i < v.size(); ++i) {
+    const double phase = 2 * std::numbers::pi * hertz * static_cast<double>(i) / 16000;
+    re += v[i] * std::cos(phase);
+    im += v[i] * std::sin(phase);
+  }
+  const auto n = static_cast<double>(v.size());
+  return 2 * (re * re + im * im) / (n * n);
+}
+
+TEST(NoiseBank, SumsEightVoicesEquallyLoud) {
+  const NoiseBank bank = bank_of(8);
+  const io::Waveform noise = bank.babble(1, "clip", 1600);  // shorter than any utterance; whole periods of each tone
+  int heard = 0;
+  for (int k = 0; k < 8; ++k) {
+    if (tone_power(noise.samples, 200 + 100 * k) > 0.02) ++heard;
+  }
+  EXPECT_EQ(heard, 8);
+  EXPECT_NEAR(power(noise.samples), 1, 0.4);
+}
+
+TEST(NoiseBank, IsFixedBySeedClipAndLength) {
+  const NoiseBank bank = bank_of(12), again = bank_of(12);
+  const std::vector<float> noise = bank.babble(3, "ABOUT_00001", 18560).samples;
+  ASSERT_EQ(noise.size(), 18560u);
+  EXPECT_EQ(noise, again.babble(3, "ABOUT_00001", 18560).samples);
+  EXPECT_NE(noise, bank.babble(4, "ABOUT_00001", 18560).samples);
+  EXPECT_NE(noise, bank.babble(3, "ABOUT_00002", 18560).samples);
+  EXPECT_EQ(bank.fingerprint(), again.fingerprint());
+  EXPECT_NE(bank.fingerprint(), bank_of(11).fingerprint());
+  EXPECT_TRUE(bank.babble(3, "clip", 0).samples.empty());
+}
+
+TEST(NoiseBank, VariesSpeedWhenAsked) {
+  BabbleSettings varied;
+  varied.slowest = 0.8;
+  varied.fastest = 1.25;
+  const std::vector<float> noise = bank_of(8, "t", varied).babble(1, "clip", 16000).samples;
+  EXPECT_EQ(noise.size(), 16000u);
+  EXPECT_NE(noise, bank_of(8).babble(1, "clip", 16000).samples);
+  varied.slowest = 1.5;
+  EXPECT_THROW(NoiseBank{varied}, std::invalid_argument);
+}
+
+TEST(NoiseBank, SplitsShareNoTalker) {
+  const NoiseBank train = bank_of(8, "train"), test = bank_of(8, "test");
+  EXPECT_THAT(train.talkers(), testing::ElementsAre("train0", "train1", "train2", "train3", "train4"));
+  check_disjoint(train, test);
+  NoiseBank leaky = bank_of(8, "test");
+  leaky.add("train3", tone(300, 1000));
+  EXPECT_THROW(check_disjoint(train, leaky), std::invalid_argument);
+}
+
+TEST(NoiseBank, RefusesTooFewVoicesAndSilence) {
+  EXPECT_THROW(bank_of(7).babble(1, "clip", 100), std::runtime_error);
+  BabbleSettings few;
+  few.voices = 7;
+  EXPECT_THROW(NoiseBank{few}, std::invalid_argument);
+  NoiseBank bank;
+  io::Waveform silent;
+  EXPECT_THROW(bank.add("t", silent), std::invalid_argument);
+  silent.samples.assign(100, 0.0f);
+  EXPECT_THROW(bank.add("t", silent), std::invalid_argument);
+}
+
+TEST(TrainingSnr, SevenLevelsEquallyOften) {
+  std::map<int, int> counts;
+  for (int i = 0; i < 7000; ++i) {
+    Random random(1, 0, "clip" + std::to_string(i));
+    const std::optional<double> level = draw_training_snr(random);
+    ++counts[level ? static_cast<int>(*level) : 99];
+  }
+  ASSERT_EQ(counts.size(), 7u);
+  for (const int level : {99, 20, 15, 10, 5, 0, -5}) EXPECT_NEAR(counts[level], 1000, 130) << level;
+}
+
+}  // namespace
+}  // namespace avsr::preprocessing
