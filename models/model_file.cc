@@ -34,6 +34,7 @@ ModelFile parse_header(const std::filesystem::path& path, const std::map<std::st
     file.config = json::parse(text("architecture")).get<NetworkConfig>();
     file.labels = json::parse(text("labels")).get<std::vector<std::string>>();
     file.preprocessing = json::parse(text("preprocessing"));
+    if (metadata.count("decoding")) file.decoding = json::parse(text("decoding"));
     file.provenance = json::parse(text("provenance"));
     return file;
   } catch (const std::logic_error& e) {
@@ -97,6 +98,7 @@ void save_model(const std::filesystem::path& path, const ModelFile& file, Parame
                   {"architecture", json(file.config).dump()},
                   {"labels", json(file.labels).dump()},
                   {"preprocessing", file.preprocessing.dump()},
+                  {"decoding", file.decoding.dump()},
                   {"provenance", file.provenance.dump()}};
   for (const Parameter* p : arena.all())
     out.tensors.push_back({p->name, p->value.shape, arena.backend().values(p->value)});

@@ -3,7 +3,7 @@
 // Tensors: every parameter and batch-norm statistic under its path, in our own layout (channels last: a convolution
 // weight is (out, depth, height, width, in); PyTorch's is (out, in, depth, height, width)). Recurrent and linear
 // weights are as in PyTorch. Metadata, each value a string: "format" = "avsr-model-1", and JSON texts "architecture",
-// "labels", "preprocessing", "provenance".
+// "labels", "preprocessing", "decoding", "provenance".
 #pragma once
 
 #include <filesystem>
@@ -21,6 +21,7 @@ struct ModelFile {
   NetworkConfig config;
   std::vector<std::string> labels;  // as many as config.labels
   nlohmann::json preprocessing;  // crop rule, normalisation, frame rate, audio trim: written and read by the pipeline
+  nlohmann::json decoding;       // how windows over a video become words; null until chosen on validation
   nlohmann::json provenance;     // recipe, stage, seed, data hash, program version
 };
 

@@ -81,7 +81,7 @@ void Progress::draw(const std::string& note) {
   std::string bar;
   if (total_ > 0) {
     const auto filled = static_cast<size_t>(std::clamp<int64_t>(kBarWidth * done_ / total_, 0, kBarWidth));
-    bar = "[" + std::string(filled, '=') + std::string(kBarWidth - filled, ' ') + "] ";
+    bar = fmt::format("[{:<{}}] ", std::string(filled, '='), kBarWidth);
   }
   std::cerr << fmt::format("\r{} {}{}\x1b[K", what_, bar, line(note)) << std::flush;
   open_ = true;

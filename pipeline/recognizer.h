@@ -25,6 +25,7 @@ class Recognizer {
   models::Streams streams() const { return file_.config.streams; }
   const InputRule& rule() const { return writer_->rule(); }
   const nlohmann::json& provenance() const { return file_.provenance; }
+  const nlohmann::json& decoding() const { return file_.decoding; }  // null: not chosen yet
   const BatchWriter& writer() const { return *writer_; }
   // Throws std::runtime_error with both sides when clips prepared as `crop` (dataset.json) do not suit this model.
   void check_crop(const nlohmann::json& crop, const std::string& data) const;

@@ -20,8 +20,14 @@ SlidingWindows::SlidingWindows(const WindowSettings& settings, ClassifyWindows c
   settings_.validate();
 }
 
-double SlidingWindows::middle_seconds(int window) const {
-  return (static_cast<double>(window) * settings_.hop_frames + 0.5) / io::kFramesPerSecond;
+double SlidingWindows::start_seconds(int window) const {
+  const double middle = static_cast<double>(window) * settings_.hop_frames + 0.5;
+  return single_ ? 0 : std::max(0., middle - 0.5 * settings_.hop_frames) / io::kFramesPerSecond;
+}
+
+double SlidingWindows::end_seconds(int window) const {
+  const double middle = static_cast<double>(window) * settings_.hop_frames + 0.5, end = static_cast<double>(frames_);
+  return (single_ ? end : std::min(end, middle + 0.5 * settings_.hop_frames)) / io::kFramesPerSecond;
 }
 
 void SlidingWindows::push(int frames, const io::Frames& mouth, std::span<const uint8_t> face,
@@ -43,23 +49,29 @@ void SlidingWindows::push(int frames, const io::Frames& mouth, std::span<const u
 }
 
 void SlidingWindows::finish() {
-  make_windows(true);
+  single_ = frames_ > 0 && frames_ <= settings_.window_frames;
+  if (single_)
+    make_window(frames_ / 2);
+  else
+    make_windows(true);
   classify_batch();
 }
 
 void SlidingWindows::make_windows(bool at_end) {
+  if (frames_ <= settings_.window_frames) return;  // it may stay that short
   const int half = settings_.window_frames / 2;
-  while (next_ < frames_ && (at_end || next_ + half < frames_)) {
-    const int64_t window = next_ / settings_.hop_frames;
-    if (present(next_)) {
-      batch_.push_back(cut(next_));
-      batch_windows_.push_back(window);
-    }
-    probabilities_.resize(static_cast<size_t>(window + 1) * settings_.labels, 0.f);
-    next_ += settings_.hop_frames;
-    if (static_cast<int>(batch_.size()) == settings_.batch) classify_batch();
-  }
+  for (; next_ < frames_ && (at_end || next_ + half < frames_); next_ += settings_.hop_frames) make_window(next_);
   drop_old();
+}
+
+void SlidingWindows::make_window(int64_t middle) {
+  const int64_t window = single_ ? 0 : middle / settings_.hop_frames;
+  if (present(middle)) {
+    batch_.push_back(cut(middle));
+    batch_windows_.push_back(window);
+  }
+  probabilities_.resize(static_cast<size_t>(window + 1) * settings_.labels, 0.f);
+  if (static_cast<int>(batch_.size()) == settings_.batch) classify_batch();
 }
 
 bool SlidingWindows::present(int64_t middle) const {

@@ -39,11 +39,14 @@ class SlidingWindows {
   // (windows, labels); a row of zeros where there was nothing to recognise: no mouth in the middle frame of a model
   // that looks, silence in a window of a model that listens.
   const std::vector<float>& probabilities() const { return probabilities_; }
-  double middle_seconds(int window) const;  // of the middle frame of a window
+  bool single() const { return single_; }  // one window is the whole stream (known after finish)
+  double start_seconds(int window) const;  // of the stretch that a window speaks for: hop_frames around its middle,
+  double end_seconds(int window) const;    // or the whole of a single one
   int64_t frames() const { return frames_; }
 
  private:
   void make_windows(bool at_end);
+  void make_window(int64_t middle);
   bool present(int64_t middle) const;
   Stretch cut(int64_t middle) const;
   void classify_batch();
@@ -54,6 +57,7 @@ class SlidingWindows {
   int64_t frames_ = 0;  // pushed so far
   int64_t first_ = 0;   // index of the oldest frame still held
   int64_t next_ = 0;    // middle of the next window
+  bool single_ = false;
   int height_ = 0, width_ = 0;
   std::vector<uint8_t> pixels_;  // of frames first_ … frames_ - 1
   std::vector<uint8_t> face_;

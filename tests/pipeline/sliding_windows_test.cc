@@ -44,18 +44,34 @@ TEST(SlidingWindows, CentresAWindowOnEveryHop) {
   ASSERT_EQ(windows.probabilities().size(), 2u * 67);
   for (int w = 0; w < 67; ++w) EXPECT_EQ(windows.probabilities()[2 * w], 3 * w) << w;
   EXPECT_EQ(recorder.largest_batch, 4);
-  EXPECT_NEAR(windows.middle_seconds(10), 30.5 / 25, 1e-12);
+  EXPECT_NEAR(windows.start_seconds(10), 29. / 25, 1e-12);
+  EXPECT_NEAR(windows.end_seconds(10), 32. / 25, 1e-12);
+  EXPECT_EQ(windows.start_seconds(0), 0);
+  EXPECT_FALSE(windows.single());
   EXPECT_EQ(recorder.seen[10], (std::array<float, 4>{28, 32, 29 / 1000.f, 33 / 1000.f}));
 }
 
 TEST(SlidingWindows, RepeatsEdgeFramesAndPadsSilence) {
   Recorder recorder;
   SlidingWindows windows({.window_frames = 5, .hop_frames = 1, .batch = 100, .labels = 2}, std::ref(recorder));
-  push_frames(windows, 0, 3);
+  push_frames(windows, 0, 6);
   windows.finish();
-  ASSERT_EQ(recorder.seen.size(), 3u);
+  ASSERT_EQ(recorder.seen.size(), 6u);
   EXPECT_EQ(recorder.seen[0], (std::array<float, 4>{0, 2, 0, 3 / 1000.f}));
-  EXPECT_EQ(recorder.seen[2], (std::array<float, 4>{0, 2, 1 / 1000.f, 0}));
+  EXPECT_EQ(recorder.seen[5], (std::array<float, 4>{3, 5, 4 / 1000.f, 0}));
+}
+
+TEST(SlidingWindows, AClipOfOneWordIsOneWindow) {
+  Recorder recorder;
+  SlidingWindows windows({.window_frames = 5, .hop_frames = 1, .labels = 2}, std::ref(recorder));
+  push_frames(windows, 0, 2);
+  push_frames(windows, 2, 5);
+  windows.finish();
+  ASSERT_EQ(windows.probabilities().size(), 2u);
+  EXPECT_EQ(recorder.seen[0], (std::array<float, 4>{0, 4, 1 / 1000.f, 5 / 1000.f}));
+  EXPECT_TRUE(windows.single());
+  EXPECT_EQ(windows.start_seconds(0), 0);
+  EXPECT_NEAR(windows.end_seconds(0), 0.2, 1e-12);
 }
 
 TEST(SlidingWindows, NothingIsRecognisedWithoutAFaceOrInSilence) {

@@ -1,0 +1,161 @@
+// avsr transcribe: media files -> text, times, subtitles.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <boost/program_options.hpp>
+#include <filesystem>
+#include <iostream>
+#include <optional>
+#include <set>
+
+#include "data_scripts/grid.h"
+#include "io/atomic_file.h"
+#include "pipeline/commands.h"
+#include "pipeline/device.h"
+#include "pipeline/options.h"
+#include "pipeline/progress.h"
+#include "pipeline/transcribe.h"
+#include "pipeline/transcript_score.h"
+
+namespace avsr::pipeline {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Wishes {
+  std::string out, formats = "txt,srt,json", device = "auto", face_model = preprocessing::kLandmarkModelPath;
+  std::vector<std::string> inputs;  // the model, then the files
+  TranscribeSettings settings;
+  std::optional<float> unknown_below;
+  bool score = false;
+  int threads = 0;
+};
+
+void write_transcript(const Transcript& transcript, const Recognizer& recognizer, const Wishes& wishes,
+                      const fs::path& stem) {
+  const std::vector<io::TimedWord> words = transcript.known_words();
+  for (const std::string& format : split_list(wishes.formats)) {
+    std::string text;
+    if (format == "txt") text = io::to_txt(words);
+    if (format == "srt") text = io::to_srt(words);
+    if (format == "vtt") text = io::to_vtt(words);
+    if (format == "json") text = to_json(transcript, recognizer, wishes.settings).dump(2) + "\n";
+    io::write_file_atomically(stem.string() + "." + format, text);
+  }
+}
+
+void print_transcript(const Transcript& transcript, const std::string& file) {
+  std::string line;
+  for (const SpokenWord& spoken : transcript.words)
+    line += spoken.unknown ? " (unknown)" : fmt::format(" {} ({:.2f})", spoken.word.text, spoken.word.confidence);
+  std::cout << fmt::format("{}:{}\n", file, line.empty() ? " (no word)" : line);
+  if (transcript.words.size() == 1 && transcript.words[0].alternatives.size() > 1) {
+    std::cout << "  likeliest:";
+    for (const auto& [label, probability] : transcript.words[0].alternatives)
+      std::cout << fmt::format(" {} {:.3f}", label, probability);
+    std::cout << "\n";
+  }
+  for (const std::string& note : transcript.media.notes) std::cout << fmt::format("  note: {}\n", note);
+  if (transcript.frames_without_face > 0)
+    std::cout << fmt::format("  note: {} of {} frames show no face\n", transcript.frames_without_face,
+                             transcript.frames);
+}
+
+void check_wishes(const Wishes& wishes) {
+  const std::set<std::string> known{"txt", "srt", "vtt", "json"};
+  for (const std::string& format : split_list(wishes.formats))
+    if (!known.count(format))
+      throw std::invalid_argument(
+          fmt::format("there is no format '{}'; the formats are txt, srt, vtt and json", format));
+  if (wishes.inputs.size() < 2)
+    throw std::invalid_argument(
+        "expected a model and at least one media file, such as: avsr transcribe "
+        "run/audiovisual.safetensors talk.mp4 --out text");
+  if (wishes.settings.hop_frames < 1) throw std::invalid_argument("--hop must be at least 1 frame");
+}
+
+// Two inputs of one name would overwrite each other.
+fs::path output_stem(const Wishes& wishes, const std::string& file, std::set<std::string>& taken) {
+  std::string name = fs::path(file).stem().string();
+  for (int n = 2; !taken.insert(name).second; ++n) name = fmt::format("{}-{}", fs::path(file).stem().string(), n);
+  return fs::path(wishes.out) / name;
+}
+
+int transcribe_all(Recognizer& recognizer, const Wishes& wishes) {
+  std::shared_ptr<const preprocessing::FaceModel> face_model;
+  if (recognizer.streams() != models::Streams::audio && crop_rule_from_json(recognizer.rule().crop).needs_face_model())
+    face_model = preprocessing::FaceModel::load(wishes.face_model);
+  TranscriptScore score;
+  std::set<std::string> taken;
+  std::vector<std::string> failures;
+  const auto files = static_cast<int64_t>(wishes.inputs.size()) - 1;
+  Progress progress("transcribe", "files", files);
+  for (int64_t i = 0; i < files; ++i) {
+    const std::string& file = wishes.inputs[static_cast<size_t>(i) + 1];
+    try {
+      const Transcript transcript = transcribe_file(recognizer, face_model, file, wishes.settings, [&](int64_t frames) {
+        progress.update(i, fmt::format("{} at {}", file, duration_text(static_cast<double>(frames) / 25)));
+      });
+      write_transcript(transcript, recognizer, wishes, output_stem(wishes, file, taken));
+      print_transcript(transcript, file);
+      if (wishes.score) {
+        fs::path reference = file;
+        score.add(data_scripts::read_align(reference.replace_extension(".align")), transcript.known_words(),
+                  transcript.seconds());
+      }
+    } catch (const std::exception& error) {
+      failures.push_back(error.what());
+      std::cerr << fmt::format("avsr transcribe: {}\n", error.what());
+    }
+    progress.update(i + 1);
+  }
+  progress.finish();
+  if (wishes.score && score.files() > 0) {
+    std::cout << score.text() << "\n";
+    io::write_file_atomically((fs::path(wishes.out) / "score.json").string(), score.json().dump(2) + "\n");
+  }
+  if (!failures.empty()) std::cerr << fmt::format("avsr transcribe: {} of {} files failed\n", failures.size(), files);
+  return failures.empty() ? 0 : 1;
+}
+
+}  // namespace
+
+int run_transcribe(const Arguments& arguments) {
+  namespace po = boost::program_options;
+  Wishes wishes;
+  float unknown_below = 0;
+  po::options_description options("Options");
+  options.add_options()("out", po::value(&wishes.out)->required(), "folder for the results, NAME.txt and so on")(
+      "format", po::value(&wishes.formats)->default_value(wishes.formats), "of txt, srt, vtt, json")(
+      "top", po::value(&wishes.settings.top)->default_value(3), "alternatives for each word (json)")(
+      "hop", po::value(&wishes.settings.hop_frames)->default_value(2), "frames between windows")(
+      "unknown-below", po::value(&unknown_below),
+      "probability under which a word is unknown (default: as chosen on validation, in the model)")(
+      "allow-damaged", po::bool_switch(&wishes.settings.allow_damaged),
+      "transcribe what can be read of a damaged file")(
+      "score", po::bool_switch(&wishes.score), "compare with NAME.align beside each file (GRID): word error rate")(
+      "face-model", po::value(&wishes.face_model)->default_value(wishes.face_model), "dlib's 68 landmarks")(
+      "device", po::value(&wishes.device)->default_value("auto"), "auto, cpu, cuda or cuda:N")(
+      "threads", po::value(&wishes.threads)->default_value(0), "compute threads on the CPU; 0: all cores")("help,h",
+                                                                                                           "this text");
+  po::options_description hidden;
+  hidden.add_options()("inputs", po::value(&wishes.inputs), "");
+  po::positional_options_description positions;
+  positions.add("inputs", -1);
+  const Parsed parsed = parse_options(
+      arguments, options, hidden, positions,
+      "avsr transcribe MODEL FILE… --out DIR\n\nSlides a word model over each video (or sound file, for an audio "
+      "model) "
+      "and writes the words with their times.\nOther files go on when one fails; the exit code then is 1.",
+      "avsr transcribe run/audiovisual.safetensors talk.mp4 --out text");
+  if (parsed.help) return 0;
+  check_wishes(wishes);
+  const auto backend = open_device(wishes.device, wishes.threads);
+  Recognizer recognizer(*backend, wishes.inputs[0]);
+  wishes.settings.decoding = decoding_from_json(recognizer.decoding());
+  if (parsed.has("unknown-below")) wishes.settings.decoding.unknown_below = unknown_below;
+  wishes.settings.decoding.validate();
+  return transcribe_all(recognizer, wishes);
+}
+
+}  // namespace avsr::pipeline
