@@ -130,7 +130,7 @@ WordErrors word_errors(const std::vector<std::string>& reference, const std::vec
       if (i == 0 && j == 0) continue;
       WordErrors best;
       bool found = false;
-      const auto consider = [&](WordErrors candidate, int64_t WordErrors::*kind, bool error) {
+      const auto consider = [&](WordErrors candidate, int64_t WordErrors::* kind, bool error) {
         if (error) ++(candidate.*kind);
         if (!found || candidate.errors() < best.errors()) best = candidate;
         found = true;

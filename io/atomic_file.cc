@@ -60,7 +60,7 @@ template <typename Bytes>
 Bytes read_all(const std::string& path) {
   Descriptor descriptor{open(path.c_str(), O_RDONLY | O_CLOEXEC)};
   if (descriptor.fd < 0) fail(path, "open", errno);
-  struct stat status {};
+  struct stat status{};
   if (fstat(descriptor.fd, &status) != 0) fail(path, "read", errno);
   if (S_ISDIR(status.st_mode)) fail(path, "read", EISDIR);
   Bytes bytes;

@@ -14,20 +14,20 @@ namespace avsr::backend {
 // Adam (Kingma and Ba 2015) and SGD with momentum, as PyTorch computes them. All tensors are flat, of equal count.
 struct AdamStep {
   float rate = 3e-4f, beta1 = 0.9f, beta2 = 0.999f, epsilon = 1e-8f;
-  float weight_decay = 0;   // decoupled (AdamW) when `decoupled`, else added to the gradient
+  float weight_decay = 0;  // decoupled (AdamW) when `decoupled`, else added to the gradient
   bool decoupled = false;
-  int64_t step = 1;         // counted from 1, for the bias correction
-  float gradient_scale = 1; // multiplies the gradient first: clipping
+  int64_t step = 1;          // counted from 1, for the bias correction
+  float gradient_scale = 1;  // multiplies the gradient first: clipping
 };
 struct SgdStep {
   float rate = 0.1f, momentum = 0.9f, weight_decay = 0, gradient_scale = 1;
-  int64_t step = 1;         // step 1 sets the momentum buffer to the gradient, as PyTorch
+  int64_t step = 1;  // step 1 sets the momentum buffer to the gradient, as PyTorch
 };
 
 class Backend {
  public:
   virtual ~Backend() = default;
-  virtual std::string name() const = 0;  // "cpu", "cuda:0"
+  virtual std::string name() const = 0;         // "cpu", "cuda:0"
   virtual std::string description() const = 0;  // one line for logs: the device, its library and version
 
   // ---- memory
@@ -38,7 +38,7 @@ class Backend {
   // Host memory is channels last, `count` elements of t's type. download accepts private layouts.
   virtual void upload(const void* host, const Tensor& t) = 0;
   virtual void download(const Tensor& t, void* host) = 0;
-  std::vector<float> values(const Tensor& t);          // download of an f32 tensor
+  std::vector<float> values(const Tensor& t);  // download of an f32 tensor
   Tensor from_values(const Shape& shape, std::span<const float> values);
   virtual void synchronize() = 0;
 

@@ -39,7 +39,8 @@ class Conv {
   // Inference. pack: weights with a per-channel factor folded in, in whatever form infer wants (opaque).
   // packed = w[o] * scale[o]; scale: (out) or empty.
   virtual void pack(const Tensor& w, const Tensor& scale, Tensor& packed) = 0;
-  // y = act(conv(x, packed) + b (+ residual)); act is ReLU or nothing. residual may be empty; it may share memory with y.
+  // y = act(conv(x, packed) + b (+ residual)); act is ReLU or nothing. residual may be empty; it may share memory with
+  // y.
   virtual void infer(const Tensor& x, const Tensor& packed, const Tensor& b, const Tensor& residual, bool relu,
                      Tensor& y) = 0;
 };
@@ -56,9 +57,9 @@ struct BatchNormSpec {
 class BatchNorm {
  public:
   virtual ~BatchNorm() = default;
-  // y = act(gamma * (x - mean) / sqrt(var + epsilon) + beta (+ residual)) with the batch's biased mean and variance over
-  // the valid steps; the running variance is updated with the unbiased one, as PyTorch does. lengths: valid steps of
-  // axis W of an (N, 1, W, C) or (N, W, C) tensor, or null. saved: what backward needs, opaque.
+  // y = act(gamma * (x - mean) / sqrt(var + epsilon) + beta (+ residual)) with the batch's biased mean and variance
+  // over the valid steps; the running variance is updated with the unbiased one, as PyTorch does. lengths: valid steps
+  // of axis W of an (N, 1, W, C) or (N, W, C) tensor, or null. saved: what backward needs, opaque.
   virtual void forward(const Tensor& x, const Tensor& residual, const Tensor& gamma, const Tensor& beta,
                        Tensor& running_mean, Tensor& running_variance, const Lengths* lengths, Tensor& saved,
                        Tensor& y) = 0;
@@ -67,17 +68,17 @@ class BatchNorm {
                         const Lengths* lengths, Tensor& dx, Tensor& dresidual, Tensor& dgamma, Tensor& dbeta) = 0;
   // y = the same with the running statistics instead of the batch's. May be in place.
   virtual void infer(const Tensor& x, const Tensor& residual, const Tensor& gamma, const Tensor& beta,
-                     const Tensor& running_mean, const Tensor& running_variance, const Lengths* lengths,
-                     Tensor& y) = 0;
+                     const Tensor& running_mean, const Tensor& running_variance, const Lengths* lengths, Tensor& y) = 0;
   // Gradient of infer with respect to x (and residual): for fine-tuning with fixed statistics. dgamma, dbeta +=.
   virtual void backward_fixed(const Tensor& x, const Tensor& y, const Tensor& dy, const Tensor& gamma,
                               const Tensor& running_mean, const Tensor& running_variance, const Lengths* lengths,
                               Tensor& dx, Tensor& dresidual, Tensor& dgamma, Tensor& dbeta) = 0;
 };
 
-// ---- pooling over H and W of (N, H, W, C), or over W of (N, 1, W, C) -------------------------------------------------
+// ---- pooling over H and W of (N, H, W, C), or over W of (N, 1, W, C)
+// -------------------------------------------------
 struct PoolSpec {
-  enum class Kind : uint8_t { max, average } kind = Kind::max;  // average counts the padding
+  enum class Kind : uint8_t { max, average } kind = Kind::max;   // average counts the padding
   std::array<int, 2> kernel{1, 1}, stride{1, 1}, padding{0, 0};  // height, width
   auto operator<=>(const PoolSpec&) const = default;
 };
@@ -91,7 +92,8 @@ class Pool {
   virtual void backward(const Tensor& dy, const Tensor& saved, Tensor& dx) = 0;
 };
 
-// ---- linear: y = x w^T + b over the last axis -------------------------------------------------------------------------
+// ---- linear: y = x w^T + b over the last axis
+// -------------------------------------------------------------------------
 class Linear {
  public:
   virtual ~Linear() = default;
@@ -102,7 +104,8 @@ class Linear {
                         Tensor& db) = 0;
 };
 
-// ---- one bidirectional recurrent layer ---------------------------------------------------------------------------------
+// ---- one bidirectional recurrent layer
+// ---------------------------------------------------------------------------------
 enum class Cell : uint8_t { lstm, gru, rnn };  // gates in PyTorch's order: i f g o; r z n; tanh
 int gates_of(Cell cell);
 
@@ -125,12 +128,13 @@ class Recurrent {
   virtual void forward(const Tensor& x, const std::array<DirectionParameters, 2>& p, const Lengths* lengths,
                        bool training, Tensor& saved, Tensor& y) = 0;
   // dx = ; gradients += .
-  virtual void backward(const Tensor& x, const Tensor& y, const Tensor& dy,
-                        const std::array<DirectionParameters, 2>& p, const Lengths* lengths, const Tensor& saved,
-                        Tensor& dx, std::array<DirectionParameters, 2>& gradients) = 0;
+  virtual void backward(const Tensor& x, const Tensor& y, const Tensor& dy, const std::array<DirectionParameters, 2>& p,
+                        const Lengths* lengths, const Tensor& saved, Tensor& dx,
+                        std::array<DirectionParameters, 2>& gradients) = 0;
 };
 
-// ---- losses -------------------------------------------------------------------------------------------------------------
+// ---- losses
+// -------------------------------------------------------------------------------------------------------------
 struct CrossEntropySpec {
   // mean_logits: cross-entropy of the mean over time of the per-frame logits (the public code).
   // per_frame: the sum over valid frames of the per-frame losses, divided by their number (the Torch ancestor, scaled).

@@ -27,8 +27,8 @@ class Shape {
   int64_t operator[](size_t i) const { return sizes_[i]; }
   int64_t& operator[](size_t i) { return sizes_[i]; }
   int64_t back() const { return sizes_.back(); }
-  int64_t count() const;      // number of elements; 1 for rank 0
-  std::string text() const;   // "(8, 29, 44, 44, 64)"
+  int64_t count() const;     // number of elements; 1 for rank 0
+  std::string text() const;  // "(8, 29, 44, 44, 64)"
   const std::vector<int64_t>& sizes() const { return sizes_; }
   bool operator==(const Shape&) const = default;
 
@@ -40,7 +40,7 @@ class Shape {
 class Buffer {
  public:
   virtual ~Buffer() = default;
-  virtual void* data() = 0;        // an address on the buffer's device
+  virtual void* data() = 0;  // an address on the buffer's device
   virtual size_t bytes() const = 0;
 };
 
