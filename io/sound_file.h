@@ -17,7 +17,7 @@ Waveform read_sound(const std::string& path);
 // 16-bit wav at 16 kHz, written atomically; samples beyond [-1, 1] are clipped.
 void write_wav(const std::string& path, const Waveform& audio);
 
-// 16-bit FLAC at 16 kHz in memory. Sample values come back as round(x * 32767) / 32768 would: within 1/32767 of what
+// 16-bit FLAC at 16 kHz in memory. What comes back is round(32768 x) / 32768, within [-1, 32767/32768].
 // went in.
 std::vector<uint8_t> encode_flac(const Waveform& audio);
 // `name` is for the error text only.
