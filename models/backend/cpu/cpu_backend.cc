@@ -27,9 +27,11 @@ std::string instruction_set() {
 
 }  // namespace
 
-CpuBackend::CpuBackend(int threads)
+CpuBackend::CpuBackend(int threads, int channel_block)
     : threads_(threads > 0 ? threads : omp_get_num_procs()),
-      channel_block_(__builtin_cpu_supports("avx512bw") ? 16 : 8),
+      channel_block_(channel_block > 0                    ? channel_block
+                     : __builtin_cpu_supports("avx512bw") ? 16
+                                                          : 8),
       onednn_(std::make_unique<OneDnn>()) {
   omp_set_num_threads(threads_);
 }

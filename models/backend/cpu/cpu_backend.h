@@ -31,7 +31,8 @@ struct ChannelView {
 
 class CpuBackend final : public Backend {
  public:
-  explicit CpuBackend(int threads);  // 0: all cores that this process may use
+  // threads: 0 means all cores that this process may use. channel_block: 16 or 8; 0 means what suits the CPU.
+  explicit CpuBackend(int threads, int channel_block = 0);
   ~CpuBackend() override;
   CpuBackend(const CpuBackend&) = delete;
   CpuBackend& operator=(const CpuBackend&) = delete;
