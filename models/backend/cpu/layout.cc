@@ -97,6 +97,7 @@ void CpuBackend::to_channels_last(const Tensor& x, Tensor& y) {
 }
 
 void CpuBackend::upload(const void* host, const Tensor& t) {
+  if (t.shape.count() == 0) return;  // host may be null then
   if (t.layout == Layout::kChannelsLast) {
     std::memcpy(t.data(), host, static_cast<size_t>(t.shape.count()) * bytes_of(t.dtype));
     return;
@@ -107,6 +108,7 @@ void CpuBackend::upload(const void* host, const Tensor& t) {
 }
 
 void CpuBackend::download(const Tensor& t, void* host) {
+  if (t.shape.count() == 0) return;  // host may be null then
   if (t.layout == Layout::kChannelsLast) {
     std::memcpy(host, t.data(), static_cast<size_t>(t.shape.count()) * bytes_of(t.dtype));
     return;

@@ -9,10 +9,12 @@ namespace avsr::backend::cpu {
 namespace {
 
 void copy_floats(const float* from, float* to, int64_t count) {
-  std::memcpy(to, from, static_cast<size_t>(count) * sizeof(float));
+  if (count > 0) std::memcpy(to, from, static_cast<size_t>(count) * sizeof(float));
 }
 
-void zero_floats(float* to, int64_t count) { std::memset(to, 0, static_cast<size_t>(count) * sizeof(float)); }
+void zero_floats(float* to, int64_t count) {
+  if (count > 0) std::memset(to, 0, static_cast<size_t>(count) * sizeof(float));
+}
 
 // A 16 x 16 tile: its rows on both sides are whole cache lines.
 constexpr int64_t kTile = 16;
