@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <numbers>
 #include <opencv2/imgproc.hpp>
 #include <stdexcept>
@@ -31,15 +30,13 @@ cv::Mat view(const uint8_t* frame, int height, int width) {
   return {height, width, CV_8U, const_cast<uint8_t*>(frame)};
 }
 
-void copy_crop(const uint8_t* frame, int stride, const VideoDraw& draw, int size, uint8_t* out) {
-  for (int y = 0; y < size; ++y) {
-    const uint8_t* row = frame + static_cast<size_t>(draw.top + y) * stride + draw.left;
-    uint8_t* target = out + static_cast<size_t>(y) * size;
-    if (draw.flip) {
-      std::reverse_copy(row, row + size, target);
-    } else {
-      std::memcpy(target, row, size);
-    }
+void copy_crop(const uint8_t* frame, int height, int width, const VideoDraw& draw, int size, uint8_t* out) {
+  const cv::Mat crop = view(frame, height, width)(cv::Rect(draw.left, draw.top, size, size));
+  cv::Mat target(size, size, CV_8U, out);
+  if (draw.flip) {
+    cv::flip(crop, target, 1);
+  } else {
+    crop.copyTo(target);
   }
 }
 
@@ -148,7 +145,7 @@ io::Frames apply(const VideoDraw& draw, const FrameGeometry& geometry, const io:
     if (warp) {
       warp_into(frames.frame(t), frames.height, frames.width, draw, size, out.frame(t));
     } else {
-      copy_crop(frames.frame(t), frames.width, draw, size, out.frame(t));
+      copy_crop(frames.frame(t), frames.height, frames.width, draw, size, out.frame(t));
     }
   }
   if (geometry.input_size != size) out = resize(out, geometry.input_size, geometry.input_size);

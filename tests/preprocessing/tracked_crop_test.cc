@@ -77,34 +77,34 @@ TEST_F(TrackedCrop, TurnsALeaningFaceUpright) {
 
 TEST_F(TrackedCrop, BridgesAGapAndCountsIt) {
   std::vector<DrawnFace> truth;
-  io::Frames frames = drawn_clip(60, 256, 256, 1, truth);
-  for (int t = 20; t < 32; ++t) std::memset(frames.frame(t), 120, frames.frame_size());
+  io::Frames frames = drawn_clip(36, 256, 256, 1, truth);
+  for (int t = 12; t < 24; ++t) std::memset(frames.frame(t), 120, frames.frame_size());
   const MouthClip clip = crop_tracked(frames, model_);
   EXPECT_EQ(clip.quality.reason, "ok");
   EXPECT_GE(clip.quality.frames_without_face, 12);
   EXPECT_LE(clip.quality.frames_without_face, 12 + 5);
-  ASSERT_EQ(clip.mouth.count, 60);
-  EXPECT_LT(distance(clip.poses[19], truth[19]), 3);
-  EXPECT_LT(distance(clip.poses[40], truth[40]), 3);
+  ASSERT_EQ(clip.mouth.count, 36);
+  EXPECT_LT(distance(clip.poses[10], truth[10]), 3);
+  EXPECT_LT(distance(clip.poses[32], truth[32]), 3);
   // Inside the gap the mouth lies between where it was lost and where it was found again.
-  const auto [low, high] = std::minmax(clip.poses[18].centre_x, clip.poses[36].centre_x);
-  EXPECT_GT(clip.poses[26].centre_x, low - 2);
-  EXPECT_LT(clip.poses[26].centre_x, high + 2);
+  const auto [low, high] = std::minmax(clip.poses[10].centre_x, clip.poses[29].centre_x);
+  EXPECT_GT(clip.poses[18].centre_x, low - 2);
+  EXPECT_LT(clip.poses[18].centre_x, high + 2);
 }
 
 TEST_F(TrackedCrop, NoFaceFewFacesOutside) {
-  const io::Frames empty{20, 120, 160, std::vector<uint8_t>(20 * 120 * 160, 128)};
+  const io::Frames empty{8, 120, 160, std::vector<uint8_t>(8 * 120 * 160, 128)};
   const MouthClip none = crop_tracked(empty, model_);
   EXPECT_EQ(none.quality.reason, "no_face");
-  EXPECT_EQ(none.quality.frames_without_face, 20);
+  EXPECT_EQ(none.quality.frames_without_face, 8);
   EXPECT_EQ(none.mouth.count, 0);
 
   std::vector<DrawnFace> truth;
-  io::Frames few = drawn_clip(30, 256, 256, 1, truth);
-  for (int t = 8; t < 30; ++t) std::memset(few.frame(t), 120, few.frame_size());
+  io::Frames few = drawn_clip(20, 256, 256, 1, truth);
+  for (int t = 6; t < 20; ++t) std::memset(few.frame(t), 120, few.frame_size());
   const MouthClip short_lived = crop_tracked(few, model_);
   EXPECT_EQ(short_lived.quality.reason, "few_faces");
-  EXPECT_EQ(short_lived.mouth.count, 30);
+  EXPECT_EQ(short_lived.mouth.count, 20);
 
   io::Frames low{6, 205, 256, {}};
   const io::Frames whole = drawn_clip(6, 256, 256, 1, truth);
@@ -132,7 +132,7 @@ TEST_F(TrackedCrop, TakesTheLargestFace) {
 
 TEST_F(TrackedCrop, StreamGivesTheSameAsTheWholeClip) {
   std::vector<DrawnFace> truth;
-  const io::Frames frames = drawn_clip(45, 256, 256, 1, truth);
+  const io::Frames frames = drawn_clip(25, 256, 256, 1, truth);
   const MouthClip clip = crop_tracked(frames, model_);
   std::vector<MouthFrame> streamed;
   MouthStream stream(model_, {}, [&](MouthFrame&& frame) { streamed.push_back(std::move(frame)); });
@@ -143,15 +143,15 @@ TEST_F(TrackedCrop, StreamGivesTheSameAsTheWholeClip) {
   }
   stream.finish();
   EXPECT_LE(most_held, 10u + 5 + 2);
-  ASSERT_EQ(streamed.size(), 45u);
-  for (int t = 0; t < 45; ++t) {
+  ASSERT_EQ(streamed.size(), 25u);
+  for (int t = 0; t < 25; ++t) {
     EXPECT_EQ(streamed[t].index, t);
     EXPECT_TRUE(streamed[t].face);
     EXPECT_EQ(streamed[t].pose.centre_x, clip.poses[t].centre_x);
     EXPECT_EQ(std::memcmp(streamed[t].crop.data(), clip.mouth.frame(t), 96 * 96), 0);
   }
   EXPECT_EQ(stream.quality().reason, "ok");
-  EXPECT_EQ(stream.quality().frames, 45);
+  EXPECT_EQ(stream.quality().frames, 25);
 }
 
 TEST_F(TrackedCrop, StreamWithoutAFaceHoldsNoMoreThanItsGap) {
@@ -164,13 +164,13 @@ TEST_F(TrackedCrop, StreamWithoutAFaceHoldsNoMoreThanItsGap) {
     ++out;
   });
   const std::vector<uint8_t> grey(120 * 160, 128);
-  for (size_t t = 0; t < 40; ++t) {
+  for (size_t t = 0; t < 15; ++t) {
     stream.push(grey.data(), 120, 160);
     EXPECT_LE(t + 1 - out, 6u);
   }
   EXPECT_THROW(stream.push(grey.data(), 160, 120), std::invalid_argument);
   stream.finish();
-  EXPECT_EQ(out, 40u);
+  EXPECT_EQ(out, 15u);
   EXPECT_EQ(stream.quality().reason, "no_face");
   EXPECT_THROW(stream.push(grey.data(), 120, 160), std::invalid_argument);
 }
