@@ -32,6 +32,9 @@ std::shared_ptr<const StoredClip> to_stored(io::Clip clip) {
   return stored;
 }
 
+// Frames kept free between the middle of a background window and the nearest word, and between two such windows.
+constexpr int kBackgroundMargin = 4, kBackgroundStep = 6;
+
 uint64_t bytes_of(const StoredClip& clip) { return clip.mouth.pixels.size() + 2 * clip.samples.size(); }
 
 // The sorted distinct labels; a clip without one gives its words.
@@ -117,6 +120,8 @@ std::unique_ptr<Dataset> Dataset::open(const std::string& folder, const std::str
 Dataset::Dataset(io::ShardDataset shards, const Settings& settings) : shards_(std::move(shards)), settings_(settings) {
   if (settings_.cache_bytes == 0) settings_.cache_bytes = half_of_memory();
   labels_ = settings.labels.empty() ? labels_of(shards_) : settings.labels;
+  if (settings.background && settings.labels.empty())
+    labels_.insert(std::lower_bound(labels_.begin(), labels_.end(), kBackgroundLabel), kBackgroundLabel);
   cache_.resize(static_cast<size_t>(shards_.size()));
   int unusable = 0, unlabelled = 0;
   for (int i = 0; i < shards_.size(); ++i) {
@@ -141,16 +146,20 @@ bool Dataset::usable(int index) const {
   return !needs_audio(settings_.streams) || shards_.record(index).samples > 0;
 }
 
+int Dataset::find_label(const std::string& text) const {
+  const auto found = std::lower_bound(labels_.begin(), labels_.end(), text);
+  return found != labels_.end() && *found == text ? static_cast<int>(found - labels_.begin()) : -1;
+}
+
+int Dataset::frames_of(int index) const {
+  const int frames = record(index).mouth.count;
+  return frames > 0 ? frames : static_cast<int>(shards_.record(index).samples / io::kSamplesPerFrame);
+}
+
 void Dataset::add_samples(int index) {
   const io::Clip& clip = record(index);
-  const auto find_label = [&](const std::string& text) {
-    const auto found = std::lower_bound(labels_.begin(), labels_.end(), text);
-    return found != labels_.end() && *found == text ? static_cast<int>(found - labels_.begin()) : -1;
-  };
   if (!clip.label.empty()) {
-    const int frames = clip.mouth.count > 0 ? clip.mouth.count
-                                            : static_cast<int>(shards_.record(index).samples / io::kSamplesPerFrame);
-    const int label = find_label(clip.label);
+    const int label = find_label(clip.label), frames = frames_of(index);
     if (label >= 0 && frames > 0) samples_.push_back({index, 0, frames, label, true, clip.key});
     return;
   }
@@ -160,6 +169,24 @@ void Dataset::add_samples(int index) {
     samples_.push_back({index, window_start(clip.words[w], settings_.window_frames), settings_.window_frames, label,
                         false, fmt::format("{}/{}", clip.key, w)});
   }
+  if (settings_.background && !clip.words.empty()) add_background(index);
+}
+
+void Dataset::add_background(int index) {
+  const io::Clip& clip = record(index);
+  const int label = find_label(kBackgroundLabel);
+  if (label < 0) return;
+  int silent_from = 0, number = 0;
+  const auto fill_gap = [&](int until) {
+    for (int middle = silent_from + kBackgroundMargin; middle < until - kBackgroundMargin; middle += kBackgroundStep)
+      samples_.push_back({index, middle - settings_.window_frames / 2, settings_.window_frames, label, false,
+                          fmt::format("{}/background-{}", clip.key, number++)});
+  };
+  for (const io::Word& word : clip.words) {
+    fill_gap(static_cast<int>(std::floor(word.start_seconds * io::kFramesPerSecond)));
+    silent_from = std::max(silent_from, static_cast<int>(std::ceil(word.end_seconds * io::kFramesPerSecond)));
+  }
+  fill_gap(frames_of(index));
 }
 
 std::vector<std::string> Dataset::talkers() const {

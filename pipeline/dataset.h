@@ -14,6 +14,9 @@
 
 namespace avsr::pipeline {
 
+// The label of windows in which no word is spoken.
+inline constexpr const char* kBackgroundLabel = "<background>";
+
 // A clip as it is kept in memory. Sound is 16 bit, as in the shards.
 struct StoredClip {
   io::Frames mouth;
@@ -55,6 +58,7 @@ class Dataset {
   struct Settings {
     models::Streams streams = models::Streams::audiovisual;  // clips that lack one of them are left out
     int window_frames = 29;
+    bool background = false;  // windows between and beside the words of sentences too, labelled kBackgroundLabel
     std::vector<std::string> labels;  // empty: the sorted distinct labels or words of the split
     uint64_t cache_bytes = 0;         // 0: half of the machine's memory
   };
@@ -75,6 +79,9 @@ class Dataset {
   Dataset(io::ShardDataset shards, const Settings& settings);
   bool usable(int index) const;
   void add_samples(int index);
+  void add_background(int index);
+  int find_label(const std::string& text) const;  // -1: none
+  int frames_of(int index) const;
 
   io::ShardDataset shards_;
   Settings settings_;

@@ -104,6 +104,7 @@ void read_data(const YAML::Node& node, const std::string& origin, DataSettings& 
   StrictMap map(node, origin, "data");
   map.read("window_frames", data.window_frames, 5, 10000);
   map.read("shift_frames", data.shift_frames, 0, 100);
+  map.read("background", data.background);
   map.read("crop", data.geometry.crop_size);
   map.read("size", data.geometry.input_size);
   std::string normalisation = preprocessing::to_string(data.normalisation);

@@ -18,7 +18,8 @@ namespace avsr::pipeline {
 
 // How a clip becomes a training example. Pixels are counted in the prepared mouth crops.
 struct DataSettings {
-  int window_frames = 29;  // of a word cut from a sentence, around the word's middle; a clip with a label stays whole
+  int window_frames = 29;   // of a word cut from a sentence, around the word's middle; a clip with a label stays whole
+  bool background = false;  // a further label for windows of sentences in which no word is spoken: for `transcribe`
   int shift_frames = 0;  // in training, windows cut from sentences move at random by up to this many frames either way
   preprocessing::FrameGeometry geometry;  // crop and size: random in training, central otherwise
   preprocessing::PixelNormalisation normalisation = preprocessing::PixelNormalisation::training_set;

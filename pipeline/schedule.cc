@@ -110,8 +110,10 @@ class Schedule {
     Dataset::Settings data;
     data.streams = streams_of(recipe_);
     data.window_frames = recipe_.data.window_frames;
+    data.background = recipe_.data.background;
     training_ = Dataset::open(settings_.data, "train", data);
     data.labels = training_->labels();
+    data.background = false;  // accuracies are those of words
     validation_ = Dataset::open(settings_.data, "val", data);
     for (const Dataset* dataset : {training_.get(), validation_.get()})
       for (const std::string& note : dataset->notes()) say("note: " + note);

@@ -9,7 +9,9 @@
 #include <memory>
 #include <stdexcept>
 
+#include "models/model_file.h"
 #include "pipeline/commands.h"
+#include "pipeline/decoding_choice.h"
 #include "pipeline/device.h"
 #include "pipeline/options.h"
 #include "pipeline/progress.h"
@@ -47,6 +49,15 @@ Reporter make_reporter() {
     (*bar)->update(done);
   };
   return reporter;
+}
+
+// The words of a video need thresholds; each final model gets those that suit the validation clips.
+void choose_decodings(backend::Backend& backend, const RunSettings& run) {
+  for (const char* name : {"audio", "video", "audiovisual"}) {
+    const std::filesystem::path model = run.out / (std::string(name) + ".safetensors");
+    if (!std::filesystem::exists(model) || !models::read_model_header(model).decoding.is_null()) continue;
+    std::cout << choose_decoding(backend, model.string(), run.data) << std::endl;
+  }
 }
 
 }  // namespace
@@ -94,6 +105,7 @@ int run_train(const Arguments& arguments) {
                              run.data, out);
     return kInterrupted;
   }
+  choose_decodings(*backend, run);
   std::cout << fmt::format("done: models in {}; next: avsr evaluate {}/*.safetensors --data {} --out {}/evaluation\n",
                            out, out, run.data, out);
   return 0;

@@ -135,20 +135,6 @@ Transcript transcribe_file(Recognizer& recognizer, const std::shared_ptr<const p
   return transcript;
 }
 
-std::vector<SpokenWord> transcribe_clip(Recognizer& recognizer, const io::Clip& clip,
-                                        const TranscribeSettings& settings) {
-  const WindowSettings wanted = window_settings(recognizer, settings.hop_frames);
-  SlidingWindows windows(wanted, [&](const std::vector<Stretch>& batch) { return recognizer.probabilities(batch); });
-  const int frames =
-      wanted.video ? clip.mouth.count : static_cast<int>(clip.audio.samples.size() / io::kSamplesPerFrame);
-  std::vector<float> samples = clip.audio.samples;
-  samples.resize(wanted.audio ? static_cast<size_t>(frames) * io::kSamplesPerFrame : 0, 0.f);
-  const std::vector<uint8_t> faces(wanted.video ? frames : 0, 1);
-  windows.push(frames, clip.mouth, faces, samples);
-  windows.finish();
-  return words_of(windows, recognizer.labels(), settings.decoding, settings.top);
-}
-
 nlohmann::json to_json(const Transcript& transcript, const Recognizer& recognizer, const TranscribeSettings& settings) {
   nlohmann::json words = nlohmann::json::array();
   for (const SpokenWord& spoken : transcript.words) {

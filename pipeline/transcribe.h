@@ -37,10 +37,6 @@ Transcript transcribe_file(Recognizer& recognizer, const std::shared_ptr<const p
                            const std::string& path, const TranscribeSettings& settings,
                            const std::function<void(int64_t)>& tick = {});
 
-// The same for a prepared clip.
-std::vector<SpokenWord> transcribe_clip(Recognizer& recognizer, const io::Clip& clip,
-                                        const TranscribeSettings& settings);
-
 nlohmann::json to_json(const Transcript& transcript, const Recognizer& recognizer, const TranscribeSettings& settings);
 
 }  // namespace avsr::pipeline

@@ -73,6 +73,20 @@ WindowSettings window_settings(const Recognizer& recognizer, int hop_frames) {
   return settings;
 }
 
+SlidingWindows windows_of_clip(Recognizer& recognizer, const io::Clip& clip, int hop_frames) {
+  const WindowSettings settings = window_settings(recognizer, hop_frames);
+  SlidingWindows windows(settings,
+                         [&recognizer](const std::vector<Stretch>& batch) { return recognizer.probabilities(batch); });
+  const int frames =
+      settings.video ? clip.mouth.count : static_cast<int>(clip.audio.samples.size() / io::kSamplesPerFrame);
+  std::vector<float> samples = clip.audio.samples;
+  samples.resize(settings.audio ? static_cast<size_t>(frames) * io::kSamplesPerFrame : 0, 0.f);
+  const std::vector<uint8_t> faces(settings.video ? frames : 0, 1);
+  windows.push(frames, clip.mouth, faces, samples);
+  windows.finish();
+  return windows;
+}
+
 std::vector<SpokenWord> words_of(const SlidingWindows& windows, const std::vector<std::string>& labels,
                                  const models::WordDecoding& decoding, int top) {
   const std::vector<float>& probabilities = windows.probabilities();

@@ -13,9 +13,6 @@
 
 namespace avsr::pipeline {
 
-// The label of windows in which no word is spoken, for models that were trained with it (recipe: data.background).
-inline constexpr const char* kBackgroundLabel = "<background>";
-
 // One recognised word, or a stretch of speech that the model does not know.
 struct SpokenWord {
   io::TimedWord word;  // text "unknown" where no word is likely enough
@@ -31,6 +28,9 @@ nlohmann::json to_json(const models::WordDecoding& decoding);
 
 // Settings of the windows that suit a model.
 WindowSettings window_settings(const Recognizer& recognizer, int hop_frames);
+
+// All windows of a prepared clip, finished.
+SlidingWindows windows_of_clip(Recognizer& recognizer, const io::Clip& clip, int hop_frames);
 
 // What the finished windows say, in order of time. A single window (a clip of one word) always gives exactly one
 // answer.
