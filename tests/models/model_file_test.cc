@@ -32,7 +32,10 @@ class ModelFiles : public NetworkFixture {
   void TearDown() override { std::filesystem::remove_all(folder_); }
 
   ModelFile description(const NetworkConfig& config) {
-    return {config, {"ABOUT", "ÇA VA", "\"QUOTED\"", "WORD"}, {{"crop", 24}, {"mean", 0.413621}}, {{"seed", 3}}};
+    return {.config = config,
+            .labels = {"ABOUT", "ÇA VA", "\"QUOTED\"", "WORD"},
+            .preprocessing = {{"crop", 24}, {"mean", 0.413621}},
+            .provenance = {{"seed", 3}}};
   }
   template <typename Call>
   std::string failure(Call&& call) {

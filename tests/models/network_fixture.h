@@ -99,7 +99,7 @@ class NetworkFixture : public ::testing::Test {
     arena.touch();
   }
 
-  std::unique_ptr<backend::Backend> backend_ = backend::cpu::make_cpu_backend(2);
+  std::unique_ptr<backend::Backend> backend_ = backend::cpu::make_cpu_backend(1);  // tests run side by side
 };
 
 // Adam on everything that trains.

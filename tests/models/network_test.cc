@@ -35,26 +35,23 @@ class Networks : public NetworkFixture {
 
 // The sizes of the public networks; two biases a gate, statistics not counted.
 TEST_F(Networks, HaveTheirParameterCounts) {
+  const int head = 1024 * 500 + 500;  // an audiovisual network has no stream heads
   for (const auto& [cell, video, audio, fusion] :
        {std::tuple{Cell::lstm, 31388852, 15125876, 17306100}, std::tuple{Cell::gru, 29025460, 12500340, 13107700}}) {
     NetworkConfig config;
     config.recurrent.cell = config.fusion.cell = cell;
-    config.streams = Streams::video;
-    EXPECT_EQ(make_network(*backend_, config, 1)->parameters().count(), video);
-    config.streams = Streams::audio;
-    EXPECT_EQ(make_network(*backend_, config, 1)->parameters().count(), audio);
-    config.streams = Streams::audiovisual;
     const auto both = make_network(*backend_, config, 1);
     EXPECT_EQ(both->parameters().count("fusion"), fusion);
-    const int head = 1024 * 500 + 500;  // an audiovisual network has no stream heads
-    EXPECT_EQ(both->parameters().count(), video + audio - 2 * head + fusion);
+    EXPECT_EQ(both->parameters().count("video"), video - head);
+    EXPECT_EQ(both->parameters().count("audio"), audio - head);
   }
-  NetworkConfig stage1;
-  stage1.back_end = BackEnd::temporal_conv;
-  stage1.streams = Streams::video;
-  EXPECT_EQ(make_network(*backend_, stage1, 1)->parameters().count("video/temporal_conv"), 3671284);
-  stage1.streams = Streams::audio;
-  EXPECT_EQ(make_network(*backend_, stage1, 1)->parameters().count("audio/temporal_conv"), 14419956);
+  NetworkConfig config;
+  config.streams = Streams::audio;
+  EXPECT_EQ(make_network(*backend_, config, 1)->parameters().count(), 15125876);
+  config.back_end = BackEnd::temporal_conv;
+  EXPECT_EQ(make_network(*backend_, config, 1)->parameters().count("audio/temporal_conv"), 14419956);
+  config.streams = Streams::video;
+  EXPECT_EQ(make_network(*backend_, config, 1)->parameters().count("video/temporal_conv"), 3671284);
 }
 
 TEST_F(Networks, RaggedBatchEqualsItsClipsOneByOne) {
@@ -137,7 +134,7 @@ TEST_F(Networks, OverfitOneBatch) {
     Trainer trainer(*backend_);
     const double start = trainer.step(*network, inputs, {0, 1, 2, 3});
     double loss = start;
-    for (int i = 0; i < 60; ++i) loss = trainer.step(*network, inputs, {0, 1, 2, 3});
+    for (int i = 0; i < 80 && loss > 0.04; ++i) loss = trainer.step(*network, inputs, {0, 1, 2, 3});
     EXPECT_GT(start, 0.7);
     EXPECT_LT(loss, 0.05);
   }
@@ -264,8 +261,10 @@ TEST_F(Networks, RefuseInputsThatDoNotFit) {
   EXPECT_THAT(refusal([&] { logits(*network, inputs); }), HasSubstr("clip 0: 7 frames of video"));
   inputs.samples[0] = 100;
   EXPECT_THAT(refusal([&] { logits(*network, inputs); }), HasSubstr("too short"));
+  inputs = random_inputs(config, {7, 9}, 9);
   inputs.video = {};
-  EXPECT_THAT(refusal([&] { logits(*network, inputs); }), HasSubstr("got nothing"));
+  EXPECT_THAT(refusal([&] { logits(*network, inputs); }),
+              HasSubstr("[video] expected bytes (B, T, 24, 24), got nothing"));
   const NetworkConfig stage1 = narrow_config(Streams::video, BackEnd::temporal_conv);
   const auto short_clips = make_network(*backend_, stage1, 3);
   EXPECT_THAT(refusal([&] { logits(*short_clips, random_inputs(stage1, {22}, 22)); }), HasSubstr("of 22"));
