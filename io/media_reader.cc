@@ -45,6 +45,7 @@ struct MediaReader::Impl {
   void read_frames(MediaChunk& chunk);
   void read_sound(MediaChunk& chunk);
   void finish();
+  void check_file_length(TrackDecoder& decoder, const char* which);
   void check_damage(TrackDecoder& decoder, const char* which);
   void note(std::string text) { info.notes.push_back(std::move(text)); }
 
@@ -186,8 +187,22 @@ void MediaReader::Impl::check_damage(TrackDecoder& decoder, const char* which) {
   info.damaged = true;
 }
 
+// Headers that tell only the length of the whole file: a track that ends before it may be as it should be, so the
+// others are looked at too.
+void MediaReader::Impl::check_file_length(TrackDecoder& decoder, const char* which) {
+  constexpr double kTolerance = 0.25;
+  const double promised = decoder.header_file_end_seconds();
+  if (options.end_seconds || static_cast<double>(position) / kFramesPerSecond >= promised - kTolerance) return;
+  const double found = last_packet_seconds(info.path);
+  if (found >= promised - kTolerance) return;
+  decoder.report_damage(fmt::format("the file ends after {:.3f} s, its header says {:.3f} s", found, promised));
+  check_damage(decoder, which);
+}
+
 void MediaReader::Impl::finish() {
   finished = true;
+  if (anything && video) check_file_length(video->decoder(), "video");
+  if (anything && audio && !video) check_file_length(audio->decoder(), "sound");
   if (!anything) {
     throw std::runtime_error(fmt::format("{}: a start at {} s lies beyond its end", info.path, options.start_seconds));
   }

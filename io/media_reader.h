@@ -14,21 +14,22 @@ namespace avsr::io {
 // Note [Alignment of sound and picture]
 // Time 0 is the presentation time of the first video frame that the decoder shows (of the first sample where there is
 // no video). Frame k is the picture showing at k/25 s: the last one whose timestamp is not later (within half a tick of
-// the stream's clock, at least 1 ms). The number of frames is round(25 x length of the video track), at least 1. Sample
-// s is the sound at s/16000 s. One rule for codec priming: libavcodec drops the samples that the file declares as
-// skipped (edit lists, iTunSMPB, CodecDelay, end padding) and moves the timestamp on; what is left is placed by its
-// timestamp: sound before time 0 is cut, a late start is padded with silence, and so is a hole in the timestamps of
-// more than 30 ms (smaller ones are the container's rounding). A file that declares no priming keeps every decoded
-// sample. Number of samples: with video exactly 640 x frames, cut or padded with silence at the end (`notes` says by
-// how much if it is more than 0.1 s), or to the end of the sound track with `keep_audio_tail`; without video
-// round(16000 x decoded length). Channels are mixed as their plain average before resampling.
+// the stream's clock, at least 1 ms). Frame k exists while k/25 s lies at least 10 ms before the end of the last
+// picture (its timestamp and duration as the container gives them); frame 0 always does. Sample s is the sound at
+// s/16000 s. One rule for codec priming: libavcodec drops the samples that the file declares as skipped (edit lists,
+// iTunSMPB, CodecDelay, end padding) and moves the timestamp on; what is left is placed by its timestamp: sound before
+// time 0 is cut, a late start is padded with silence, and so is a hole in the timestamps of more than 30 ms (smaller
+// ones are the container's rounding). A file that declares no priming keeps every decoded sample. Number of samples:
+// with video exactly 640 x frames, cut or padded with silence at the end (`notes` says by how much if it is more than
+// 0.1 s), or to the end of the sound track with `keep_audio_tail`; without video round(16000 x decoded length).
+// Channels are mixed as their plain average before resampling.
 
 // Note [Damaged files]
 // A file that ends early, whose packets are corrupt, or whose decoder reports errors throws std::runtime_error, at the
 // chunk where it is noticed (for an early end: at the end). With `allow_damaged` what could be decoded is returned
 // instead, and `info().damaged` and `info().notes` say so. A file of which nothing can be decoded always throws.
-// Formats that do not record their length (MPEG-TS, MPEG-PS, raw streams) cut between two packets cannot be told from
-// whole ones.
+// Formats that do not record their length (MPEG-TS, MPEG-PS, raw streams, fragmented mp4), cut between two packets,
+// cannot be told from whole ones; nor can those that record it roughly (Matroska, FLV) with less than 0.25 s missing.
 struct MediaOptions {
   bool video = true;  // false: do not decode video even where there is some; time 0 is then still the video's
   bool audio = true;

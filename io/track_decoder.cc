@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <stdexcept>
@@ -70,12 +71,35 @@ int pick_stream(const AVFormatContext& input, AVMediaType type) {
   return best;
 }
 
+double last_packet_seconds(const std::string& path) {
+  const ffmpeg::Input input = open_input(path);
+  const ffmpeg::Packet packet = ffmpeg::make_packet();
+  double last = 0;
+  for (int errors = 0; errors < kMaxReadErrors;) {
+    const int code = av_read_frame(input.get(), packet.get());
+    if (code == AVERROR_EOF) break;
+    if (code < 0) {
+      ++errors;
+      continue;
+    }
+    const double tick = av_q2d(input->streams[packet->stream_index]->time_base);
+    if (packet->pts != AV_NOPTS_VALUE)
+      last = std::max(last, static_cast<double>(packet->pts + packet->duration) * tick);
+    av_packet_unref(packet.get());
+  }
+  return last;
+}
+
 TrackDecoder::TrackDecoder(ffmpeg::Input input, int stream_index, std::string path, int threads)
     : input_(std::move(input)), index_(stream_index), path_(std::move(path)) {
   for (unsigned i = 0; i < input_->nb_streams; ++i) {
     if (static_cast<int>(i) != index_) input_->streams[i]->discard = AVDISCARD_ALL;
   }
   const AVCodecParameters& parameters = *stream().codecpar;
+  if (parameters.codec_id == AV_CODEC_ID_NONE) {
+    throw std::runtime_error(path_ + ": damaged: its header does not say how its " +
+                             av_get_media_type_string(parameters.codec_type) + " is coded");
+  }
   const AVCodec* decoder = avcodec_find_decoder(parameters.codec_id);
   if (!decoder) {
     throw std::runtime_error(path_ + ": this FFmpeg has no decoder for its " +
@@ -96,6 +120,11 @@ double TrackDecoder::header_end_seconds() const {
   if (!length_in_header() || stream().duration == AV_NOPTS_VALUE || stream().duration <= 0) return 0;
   const int64_t start = stream().start_time == AV_NOPTS_VALUE ? 0 : stream().start_time;
   return static_cast<double>(start + stream().duration) * av_q2d(stream().time_base);
+}
+
+double TrackDecoder::header_file_end_seconds() const {
+  if (!length_in_header() || header_end_seconds() > 0 || input_->duration <= 0) return 0;
+  return static_cast<double>(input_->duration) / AV_TIME_BASE;
 }
 
 void TrackDecoder::report_damage(const std::string& what) {

@@ -13,6 +13,9 @@ ffmpeg::Input open_input(const std::string& path);
 // The track of this kind to read: the one marked as default, else the first; cover art does not count. -1: none.
 int pick_stream(const AVFormatContext& input, AVMediaType type);
 
+// End of the last packet of any track, on the file's own clock: reads the whole file, decodes nothing.
+double last_packet_seconds(const std::string& path);
+
 // Each track has an input of its own, so that no interleaving of the file, however bad, makes packets pile up in
 // memory.
 class TrackDecoder {
@@ -35,6 +38,8 @@ class TrackDecoder {
   const AVCodecContext& codec() const { return *codec_; }
   bool length_in_header() const;      // as opposed to estimated from the data at hand
   double header_end_seconds() const;  // of this track, on the file's own clock; 0 where unknown
+  // Of the whole file, where the header tells its length but not the track's (Matroska, FLV); 0 otherwise.
+  double header_file_end_seconds() const;
   bool empty() const { return packets_ == 0; }
   const std::string& damage() const { return damage_; }  // the first thing found broken; empty: nothing
   void report_damage(const std::string& what);
