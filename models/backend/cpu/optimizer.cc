@@ -4,9 +4,6 @@
 #include "models/backend/cpu/cpu_backend.h"
 #include "models/backend/cpu/loops.h"
 
-// sqrtf then is one instruction; nothing here reads errno.
-#pragma GCC optimize("no-math-errno")
-
 namespace avsr::backend::cpu {
 namespace {
 
@@ -27,7 +24,8 @@ struct AdamFactors {
   float gradient_scale, decay, shrink, beta1, beta2, rate, root_correction, epsilon;
 };
 
-AVSR_CLONES void adam_range(AdamFactors f, const float* g, float* m, float* v, float* p, int64_t count) {
+AVSR_CLONES void adam_range(AdamFactors f, const float* __restrict g, float* __restrict m, float* __restrict v,
+                            float* __restrict p, int64_t count) {
   for (int64_t i = 0; i < count; ++i) {
     const float gradient = g[i] * f.gradient_scale + f.decay * p[i];
     const float first = f.beta1 * m[i] + (1 - f.beta1) * gradient;
