@@ -33,7 +33,7 @@ std::shared_ptr<const StoredClip> to_stored(io::Clip clip) {
 }
 
 // Frames kept free between the middle of a background window and the nearest word, and between two such windows.
-constexpr int kBackgroundMargin = 4, kBackgroundStep = 6;
+constexpr int kBackgroundMargin = 4, kBackgroundStep = 30;
 
 uint64_t bytes_of(const StoredClip& clip) { return clip.mouth.pixels.size() + 2 * clip.samples.size(); }
 
