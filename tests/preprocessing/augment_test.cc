@@ -58,6 +58,10 @@ TEST(Random, DrawsAreUniformAndInRange) {
   EXPECT_NEAR(sum / 20000, 0, 0.03);
   EXPECT_NEAR(squares / 20000, 1, 0.05);
   EXPECT_EQ(random.below(1), 0u);
+  // Three quarters of the range: a plain remainder would give the first third half of the time.
+  int low = 0;
+  for (int i = 0; i < 3000; ++i) low += random.below(3ull << 62) < (1ull << 62);
+  EXPECT_NEAR(low, 1000, 120);
 }
 
 TEST(Augment, SameKeySameClipOtherKeyOtherClip) {
@@ -145,15 +149,15 @@ TEST(Augment, BrightnessContrastAndTimeMask) {
   draw.contrast = 0;
   EXPECT_THAT(apply(draw, {}, frames).pixels, testing::Each(apply(draw, {}, frames).pixels[0]));
 
-  for (int t = 0; t < 4; ++t) std::memset(frames.frame(t), 10 * t, frames.frame_size());
+  for (int t = 0; t < 4; ++t) std::memset(frames.frame(t), 11 * t + t / 3, frames.frame_size());
   draw.contrast = 1;
   draw.mask_start = 1;
   draw.mask_frames = 2;
   const io::Frames masked = apply(draw, {}, frames);
   EXPECT_EQ(masked.frame(0)[5], 0);
-  EXPECT_EQ(masked.frame(1)[5], 15);
-  EXPECT_EQ(masked.frame(2)[5], 15);
-  EXPECT_EQ(masked.frame(3)[5], 30);
+  EXPECT_EQ(masked.frame(1)[5], 17) << "mean of 0, 11, 22 and 34, rounded";
+  EXPECT_EQ(masked.frame(2)[5], 17);
+  EXPECT_EQ(masked.frame(3)[5], 34);
 }
 
 TEST(Augment, CentreCropAndErrors) {

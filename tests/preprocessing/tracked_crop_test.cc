@@ -92,6 +92,29 @@ TEST_F(TrackedCrop, BridgesAGapAndCountsIt) {
   EXPECT_LT(clip.poses[18].centre_x, high + 2);
 }
 
+// Landmarks are found in an empty picture too: only the next detector run tells. What it does not confirm must go.
+TEST_F(TrackedCrop, DropsWhatTheDetectorDoesNotConfirm) {
+  TrackedCropSettings settings;
+  settings.tracker.scene_cut = 1000;  // the cut is not noticed
+  std::vector<DrawnFace> truth;
+  io::Frames frames = drawn_clip(24, 256, 256, 1, truth);
+  for (int t = 12; t < 24; ++t) std::memset(frames.frame(t), 120, frames.frame_size());
+  const MouthClip clip = crop_tracked(frames, model_, settings);
+  EXPECT_GE(clip.quality.frames_without_face, 12);
+  EXPECT_LE(clip.quality.frames_without_face, 13);
+
+  // A face elsewhere is another face: it confirms nothing.
+  io::Frames moved{24, 256, 512, std::vector<uint8_t>(24 * 256 * 512, 110)};
+  for (int t = 0; t < 24; ++t) {
+    cv::Mat image(256, 512, CV_8U, moved.frame(t));
+    draw_face(image, t < 12 ? 110 : 400, 128, 1, 0, 5);
+    cv::GaussianBlur(image, image, {}, 1.2);
+  }
+  const MouthClip two = crop_tracked(moved, model_, settings);
+  EXPECT_GE(two.quality.frames_without_face, 1);
+  EXPECT_LE(two.quality.frames_without_face, 10);
+}
+
 TEST_F(TrackedCrop, NoFaceFewFacesOutside) {
   const io::Frames empty{8, 120, 160, std::vector<uint8_t>(8 * 120 * 160, 128)};
   const MouthClip none = crop_tracked(empty, model_);
