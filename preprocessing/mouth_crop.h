@@ -17,7 +17,7 @@ struct CropBox {
 };
 
 // Where a crop lies in the source: crop pixel (x, y) shows the source at
-// centre + scale * R(angle) * (x - size / 2, y - size / 2).
+// centre + scale * R(angle) * (x - (size - 1) / 2, y - (size - 1) / 2).
 struct MouthPose {
   double centre_x = 0, centre_y = 0;  // the mouth's centre in source pixels
   double scale = 1;                   // source pixels per crop pixel
@@ -33,7 +33,7 @@ struct MouthClip {
 
 // How tracked crops are made. The geometry of the result is fixed by `size` and `mouth_scale`: the face is turned and
 // scaled (similarity, least squares over the eye corners and the nose) to the mean face of mean_face.h, so that the
-// mouth is level, centred, and about 45 % of the crop wide whatever the source's size.
+// mouth is level, centred, and about 47 % of the crop wide whatever the source's size.
 struct TrackedCropSettings {
   int size = 96;                  // of the square crop, pixels
   double mouth_scale = 1;         // > 1 shows the mouth larger
