@@ -203,6 +203,32 @@ TEST_F(Networks, FreezingDoesNotChangeTheOtherGradients) {
   for (size_t i = 0; i < gradients[0].size(); ++i) ASSERT_NEAR(gradients[0][i], gradients[1][i], 1e-5);
 }
 
+// Inference packs its weights once: training, moved statistics and loading must each make it pack again.
+TEST_F(Networks, InferenceSeesEveryChange) {
+  const NetworkConfig config = narrow_config(Streams::audiovisual);
+  const Inputs inputs = random_inputs(config, {7, 9}, 9);
+  const auto network = make_network(*backend_, config, 3);
+  auto& arena = network->parameters();
+  const auto expect_fresh = [&](const char* what) {
+    const auto fresh = make_network(*backend_, config, 4);
+    const auto values = backend_->values(arena.values()), statistics = backend_->values(arena.statistics());
+    backend_->upload(values.data(), fresh->parameters().values());
+    backend_->upload(statistics.data(), fresh->parameters().statistics());
+    fresh->parameters().touch();
+    EXPECT_EQ(logits(*network, inputs), logits(*fresh, inputs)) << what;
+  };
+  expect_fresh("at the start");
+  Trainer trainer(*backend_);
+  trainer.step(*network, inputs, {0, 1});
+  expect_fresh("after a step");
+  arena.train_only({"fusion", "video/trunk/layer2"});
+  trainer.step(*network, inputs, {0, 1});
+  expect_fresh("after a step of a part");
+  network->set_statistics_move(true);
+  trainer.step(*network, inputs, {0, 1});
+  expect_fresh("after statistics moved");
+}
+
 TEST_F(Networks, LongClipsGoThroughInChunks) {
   NetworkConfig config = narrow_config(Streams::video);
   config.video.crop = 16;
