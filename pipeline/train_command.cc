@@ -1,7 +1,9 @@
 // avsr train: all stages of a recipe on a prepared folder.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <boost/program_options.hpp>
 #include <csignal>
@@ -101,8 +103,9 @@ int run_train(const Arguments& arguments) {
   std::signal(SIGINT, request_stop);
   std::signal(SIGTERM, request_stop);
   if (!run_schedule(*backend, run)) {
-    std::cerr << fmt::format("avsr train: stopped; go on with: avsr train {} --data {} --out {} --resume\n", recipe,
-                             run.data, out);
+    const bool resumed = std::find(arguments.begin(), arguments.end(), "--resume") != arguments.end();
+    std::cerr << fmt::format("avsr train: stopped; go on with: avsr train {}{}\n", fmt::join(arguments, " "),
+                             resumed ? "" : " --resume");
     return kInterrupted;
   }
   choose_decodings(*backend, run);
