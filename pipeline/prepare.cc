@@ -113,6 +113,7 @@ class Preparation {
     return {{"format", 1},
             {"layout", data_scripts::layout_name(layout_)},
             {"crop", to_json(rule_)},
+            {"landmark_interval", rule_.method == "tracked" ? rule_.tracked.tracker.landmark_interval : 0},
             {"clips", sources_.size()},
             {"clips_per_shard", options_.clips_per_shard},
             {"sources", hex(hash)}};

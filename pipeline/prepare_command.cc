@@ -48,6 +48,9 @@ int run_prepare(const Arguments& arguments) {
       "box-left", po::value(&prepare.box.left)->default_value(prepare.box.left), "first column of the fixed box")(
       "box-size", po::value(&prepare.box.height)->default_value(prepare.box.height), "side of the fixed box in pixels")(
       "face-model", po::value(&prepare.face_model)->default_value(prepare.face_model), "68-point landmark model")(
+      "landmark-interval",
+      po::value(&prepare.tracked.tracker.landmark_interval)->default_value(prepare.tracked.tracker.landmark_interval),
+      "tracked crops: landmarks on every n-th frame, the main cost")(
       "limit", po::value(&prepare.limit)->default_value(0), "at most so many clips of each split (0: all)")(
       "clips-per-shard", po::value(&prepare.clips_per_shard)->default_value(prepare.clips_per_shard),
       "clips in a shard")("workers,j", po::value(&prepare.workers)->default_value(0), "threads (0: as many as cores)");
