@@ -230,7 +230,6 @@ void apply_override(YAML::Node root, const std::string& text, const std::string&
   for (YAML::Node node : nodes) {
     if (node.IsSequence() || node.IsScalar())
       throw std::invalid_argument(fmt::format("{}: [recipe] '{}' does not end at a key of a mapping", origin, text));
-    node.remove(path.back());  // assigning alone would write through to other stages that share the value
     node[path.back()] = value;
   }
 }

@@ -110,6 +110,7 @@ TEST_F(ScheduleTest, StageOrderIsEnforced) {
     FAIL() << "a stage ran without what it starts from";
   } catch (const std::runtime_error& error) {
     EXPECT_THAT(error.what(), HasSubstr("'a-conv'"));
+    EXPECT_FALSE(std::filesystem::exists(folder_.path() / "order/a-rec"));  // noticed before anything was made
   }
   run.stages = {"nonsense"};
   run.resume = true;
