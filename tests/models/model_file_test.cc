@@ -162,9 +162,7 @@ TEST_F(ModelFiles, CheckpointContinuesBitEqual) {
   config.fusion.hidden = 16;
   const auto other = make_network(*backend_, config, 3);
   EXPECT_THAT(failure([&] { load_checkpoint(path, other->parameters(), {}); }), HasSubstr("another network"));
-  EXPECT_THAT(failure([&] {
-                load_checkpoint(path, again->parameters(), {{"third", &resumed.first_}});
-              }),
+  EXPECT_THAT(failure([&] { load_checkpoint(path, again->parameters(), {{"third", &resumed.first_}}); }),
               HasSubstr("expected tensor third"));
 }
 
