@@ -7,9 +7,9 @@
 
 namespace avsr::io {
 
-constexpr double kFramesPerSecond = 25;     // of every model and every prepared clip
-constexpr int kSampleRate = 16000;          // Hz, mono
-constexpr int kSamplesPerFrame = 640;       // kSampleRate / kFramesPerSecond
+constexpr double kFramesPerSecond = 25;  // of every model and every prepared clip
+constexpr int kSampleRate = 16000;       // Hz, mono
+constexpr int kSamplesPerFrame = 640;    // kSampleRate / kFramesPerSecond
 
 // T grey frames of H x W, full range (black 0, white 255), row-major, contiguous.
 struct Frames {
@@ -34,23 +34,23 @@ struct Word {
 
 // How the mouth crops of a clip came about.
 struct CropQuality {
-  std::string method;            // "fixed" or "tracked"
-  std::string reason = "ok";     // "ok", or why the clip is doubtful or unusable: "no_face", "few_faces", "outside", …
+  std::string method;         // "fixed" or "tracked"
+  std::string reason = "ok";  // "ok", or why the clip is doubtful or unusable: "no_face", "few_faces", "outside", …
   int frames = 0;
-  int frames_without_face = 0;   // filled by interpolation
-  int frames_outside = 0;        // crop leaving the image
+  int frames_without_face = 0;  // filled by interpolation
+  int frames_outside = 0;       // crop leaving the image
 };
 
 // One prepared clip: a word in context (LRW) or a whole sentence with its words' times.
 struct Clip {
-  std::string key;               // unique in its data set, [A-Za-z0-9_-]+, no dot
-  std::string split;             // "train", "val" or "test"
-  std::string speaker;           // empty when unknown
-  std::string label;             // the word of an LRW-style clip; empty for sentences
-  std::vector<Word> words;       // with times; may be empty
-  Frames mouth;                  // empty when the source has no video
-  Waveform audio;                // empty when the source has no sound
-  double source_fps = 0;         // before resampling
+  std::string key;          // unique in its data set, [A-Za-z0-9_-]+, no dot
+  std::string split;        // "train", "val" or "test"
+  std::string speaker;      // empty when unknown
+  std::string label;        // the word of an LRW-style clip; empty for sentences
+  std::vector<Word> words;  // with times; may be empty
+  Frames mouth;             // empty when the source has no video
+  Waveform audio;           // empty when the source has no sound
+  double source_fps = 0;    // before resampling
   CropQuality quality;
 
   bool has_video() const { return mouth.count > 0; }

@@ -138,6 +138,7 @@ void write_wav(const std::string& path, const Waveform& audio) {
 }
 
 std::vector<uint8_t> encode_flac(const Waveform& audio) {
+  if (audio.samples.empty()) throw std::invalid_argument("[flac] expected at least one sample, got none");
   MemoryFile memory;
   memory.writing = true;
   SF_INFO info{};

@@ -16,7 +16,7 @@ constexpr int kMaxReadErrors = 100;           // in a row; then the rest counts 
 constexpr double kMissingTailSeconds = 0.25;  // headers are rounded, and some count the priming
 
 void check_regular_file(const std::string& path) {
-  struct stat status {};
+  struct stat status{};
   if (stat(path.c_str(), &status) != 0) throw std::runtime_error(path + ": cannot open: " + std::strerror(errno));
   if (S_ISDIR(status.st_mode)) throw std::runtime_error(path + ": is a folder, expected a media file");
   if (!S_ISREG(status.st_mode)) throw std::runtime_error(path + ": is not a regular file");
@@ -114,7 +114,9 @@ TrackDecoder::TrackDecoder(ffmpeg::Input input, int stream_index, std::string pa
   ffmpeg::check(avcodec_open2(codec_.get(), decoder, nullptr), "cannot start the decoder", path_);
 }
 
-bool TrackDecoder::length_in_header() const { return input_->duration_estimation_method == AVFMT_DURATION_FROM_STREAM; }
+bool TrackDecoder::length_in_header() const {
+  return is_mp4_family(*input_) || input_->duration_estimation_method == AVFMT_DURATION_FROM_STREAM;
+}
 
 double TrackDecoder::header_end_seconds() const {
   if (!length_in_header() || stream().duration == AV_NOPTS_VALUE || stream().duration <= 0) return 0;
@@ -133,10 +135,18 @@ void TrackDecoder::report_damage(const std::string& what) {
 
 void TrackDecoder::report_error(const std::string& what, int code) {
   if (code == AVERROR(ENOMEM)) throw std::bad_alloc();
-  const std::string text = what + ": " + ffmpeg::error_text(code);
-  // A recording cut out of a broadcast begins between two key frames: nothing is lost that could be shown.
-  if (frames_ == 0 && (sought_ || !length_in_header())) return;
-  report_damage(text);
+  report_damage(what + ": " + ffmpeg::error_text(code));
+}
+
+// A broadcast recording, and what follows a jump, begins between two key frames: nothing is lost there that could be
+// shown.
+void TrackDecoder::report_decoder_error(const std::string& what, int code) {
+  const bool broadcast = input_->iformat->flags & (AVFMT_TS_DISCONT | AVFMT_NOTIMESTAMPS);
+  if (frames_ == 0 && (sought_ || broadcast) && code != AVERROR(ENOMEM)) {
+    ffmpeg::take_last_message();
+    return;
+  }
+  report_error(what, code);
 }
 
 // Sends one packet of the track, or the end of the file, to the decoder.
@@ -161,7 +171,7 @@ bool TrackDecoder::feed_packet() {
     if (packet_->flags & AV_PKT_FLAG_CORRUPT) report_error("incomplete data", AVERROR_INVALIDDATA);
     const int sent = avcodec_send_packet(codec_.get(), packet_.get());
     av_packet_unref(packet_.get());
-    if (sent < 0 && sent != AVERROR_EOF) report_error("cannot decode", sent);
+    if (sent < 0 && sent != AVERROR_EOF) report_decoder_error("cannot decode", sent);
     return true;
   }
   return avcodec_send_packet(codec_.get(), nullptr) >= 0;
@@ -176,12 +186,12 @@ bool TrackDecoder::next(AVFrame& frame) {
       continue;
     }
     if (code < 0) {
-      report_error("cannot decode", code);
+      report_decoder_error("cannot decode", code);
       if (!feed_packet()) return false;
       continue;
     }
     if ((frame.flags & AV_FRAME_FLAG_CORRUPT) || frame.decode_error_flags != 0) {
-      report_error("a frame is damaged", AVERROR_INVALIDDATA);
+      report_decoder_error("a frame is damaged", AVERROR_INVALIDDATA);
     }
     ++frames_;
     return true;

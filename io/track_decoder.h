@@ -47,6 +47,7 @@ class TrackDecoder {
  private:
   bool feed_packet();
   void report_error(const std::string& what, int code);
+  void report_decoder_error(const std::string& what, int code);
 
   ffmpeg::Input input_;
   int index_;

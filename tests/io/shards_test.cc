@@ -1,0 +1,349 @@
+// Packed clips: round trips, random access with and without the index, and damage of every kind.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <random>
+#include <set>
+#include <thread>
+
+#include "io/shard_index.h"
+#include "io/shards.h"
+#include "tests/io/clapper.h"
+#include "tests/io/temporary_folder.h"
+
+namespace avsr::io {
+namespace {
+
+using testing::HasSubstr;
+
+Clip make_clip(const std::string& key, int frames = 5, const std::string& split = "train", int height = 24,
+               int width = 20) {
+  Clip clip;
+  clip.key = key;
+  clip.split = split;
+  clip.speaker = "s1";
+  clip.label = "ABOUT";
+  clip.words = {{"ABOUT", 0.25, 0.75}, {"Ünicode \"quoted\"", 0.75, 1.0}};
+  clip.source_fps = 29.97;
+  clip.quality = {"tracked", "few_faces", frames, 1, 2};
+  clip.mouth = {frames, height, width, {}};
+  const size_t seed = std::hash<std::string>{}(key) % 100;
+  for (int t = 0; t < frames; ++t) {
+    for (int row = 0; row < height; ++row) {
+      for (int column = 0; column < width; ++column) {
+        clip.mouth.pixels.push_back(
+            static_cast<uint8_t>((seed + static_cast<size_t>(t * 3 + row * 2 + column)) % 200 + 20));
+      }
+    }
+  }
+  clip.audio = tone(frames * 0.04, 200 + static_cast<double>(seed));
+  return clip;
+}
+
+void expect_same(const Clip& a, const Clip& b) {
+  EXPECT_EQ(a.key, b.key);
+  EXPECT_EQ(a.split, b.split);
+  EXPECT_EQ(a.speaker, b.speaker);
+  EXPECT_EQ(a.label, b.label);
+  ASSERT_EQ(a.words.size(), b.words.size());
+  for (size_t i = 0; i < a.words.size(); ++i) {
+    EXPECT_EQ(a.words[i].text, b.words[i].text);
+    EXPECT_EQ(a.words[i].start_seconds, b.words[i].start_seconds);
+    EXPECT_EQ(a.words[i].end_seconds, b.words[i].end_seconds);
+  }
+  EXPECT_EQ(a.source_fps, b.source_fps);
+  EXPECT_EQ(a.quality.method, b.quality.method);
+  EXPECT_EQ(a.quality.reason, b.quality.reason);
+  EXPECT_EQ(a.quality.frames, b.quality.frames);
+  EXPECT_EQ(a.quality.frames_without_face, b.quality.frames_without_face);
+  EXPECT_EQ(a.quality.frames_outside, b.quality.frames_outside);
+  EXPECT_EQ(a.mouth.count, b.mouth.count);
+  EXPECT_EQ(a.mouth.height, b.mouth.height);
+  EXPECT_EQ(a.mouth.width, b.mouth.width);
+  ASSERT_EQ(a.mouth.pixels.size(), b.mouth.pixels.size());
+  for (size_t i = 0; i < a.mouth.pixels.size(); ++i) ASSERT_NEAR(a.mouth.pixels[i], b.mouth.pixels[i], 40) << i;
+  double error = 0;
+  for (size_t i = 0; i < a.mouth.pixels.size(); ++i) error += std::abs(a.mouth.pixels[i] - b.mouth.pixels[i]);
+  EXPECT_LE(error, 2 * static_cast<double>(a.mouth.pixels.size()));
+  ASSERT_EQ(a.audio.samples.size(), b.audio.samples.size());
+  for (size_t i = 0; i < a.audio.samples.size(); ++i) ASSERT_NEAR(a.audio.samples[i], b.audio.samples[i], 2e-5);
+}
+
+void write_clips(const std::string& folder, const std::vector<Clip>& clips, uint64_t max_bytes = 256 << 20) {
+  ShardWriter writer(folder, "train", {max_bytes});
+  for (const Clip& clip : clips) writer.add(clip);
+  writer.finish();
+}
+
+std::vector<Clip> some_clips(int count) {
+  std::vector<Clip> clips;
+  for (int i = 0; i < count; ++i)
+    clips.push_back(make_clip("clip_" + std::to_string(i), 3 + i % 4, i % 3 ? "train" : "test"));
+  return clips;
+}
+
+TEST(Shards, RoundTripOverSeveralShards) {
+  const TemporaryFolder folder;
+  const std::vector<Clip> clips = some_clips(12);
+  write_clips(folder.path(), clips, 20000);
+  EXPECT_TRUE(std::filesystem::exists(folder.file("train-000002.tar")));
+  const ShardDataset data = ShardDataset::open(folder.path());
+  ASSERT_EQ(data.size(), 12);
+  for (int i = 11; i >= 0; --i) {
+    EXPECT_EQ(data.record(i).clip.mouth.count, clips[i].mouth.count);
+    EXPECT_TRUE(data.record(i).clip.mouth.pixels.empty());
+    EXPECT_EQ(data.record(i).samples, static_cast<int64_t>(clips[i].audio.samples.size()));
+    expect_same(data.read(i), clips[i]);
+  }
+  EXPECT_THROW(data.record(12), std::invalid_argument);
+  EXPECT_THROW(data.read(-1), std::invalid_argument);
+}
+
+TEST(Shards, SplitsAndParts) {
+  const TemporaryFolder folder;
+  write_clips(folder.path(), some_clips(9));
+  const ShardDataset data = ShardDataset::open(folder.path(), "test");
+  ASSERT_EQ(data.size(), 3);
+  EXPECT_EQ(data.record(1).clip.key, "clip_3");
+  EXPECT_EQ(ShardDataset::open(folder.path(), "val").size(), 0);
+  const Clip video = data.read(1, ClipPart::kVideo), audio = data.read(1, ClipPart::kAudio);
+  EXPECT_TRUE(video.has_video() && !video.has_audio());
+  EXPECT_TRUE(audio.has_audio() && !audio.has_video());
+}
+
+TEST(Shards, SameClipsGiveTheSameBytes) {
+  const TemporaryFolder folder;
+  write_clips(folder.file("a"), some_clips(4));
+  write_clips(folder.file("b"), some_clips(4));
+  for (const std::string name : {"train-000000.tar", "train-000000.idx"}) {
+    EXPECT_EQ(read_binary_file(folder.file("a/" + name)), read_binary_file(folder.file("b/" + name)));
+  }
+}
+
+TEST(Shards, IndexEqualsWhatATarReaderFinds) {
+  const TemporaryFolder folder;
+  write_clips(folder.path(), some_clips(5));
+  const std::string shard = folder.file("train-000000.tar");
+  const ShardIndex index = read_index(shard), scanned = scan_shard(shard);
+  ASSERT_EQ(index.size(), 5u);
+  ASSERT_EQ(scanned.size(), 5u);
+  for (size_t i = 0; i < index.size(); ++i) {
+    ASSERT_EQ(index[i].members.size(), 3u);
+    for (size_t m = 0; m < 3; ++m) {
+      EXPECT_EQ(index[i].members[m].ending, scanned[i].members[m].ending);
+      EXPECT_EQ(index[i].members[m].offset, scanned[i].members[m].offset);
+      EXPECT_EQ(index[i].members[m].bytes, scanned[i].members[m].bytes);
+    }
+  }
+}
+
+TEST(Shards, ReadsWithoutIndexAndWithAStaleOne) {
+  const TemporaryFolder folder;
+  const std::vector<Clip> clips = some_clips(4);
+  write_clips(folder.file("data"), clips);
+  write_clips(folder.file("other"), some_clips(2));
+  std::filesystem::copy(folder.file("other/train-000000.idx"), folder.file("data/train-000000.idx"),
+                        std::filesystem::copy_options::overwrite_existing);
+  expect_same(ShardDataset::open(folder.file("data")).read(3), clips[3]);
+  std::filesystem::remove(folder.file("data/train-000000.idx"));
+  expect_same(ShardDataset::open(folder.file("data")).read(3), clips[3]);
+}
+
+// Packed again by the tar program with long-name extensions before each header.
+TEST(Shards, ReadsTarFilesMadeByTar) {
+  if (!have_program("tar")) GTEST_SKIP() << "no tar program";
+  const TemporaryFolder folder;
+  const std::vector<Clip> clips = some_clips(4);
+  write_clips(folder.file("data"), clips);
+  const std::string in = folder.file("in"), out = folder.file("out");
+  std::filesystem::create_directories(in);
+  std::filesystem::create_directories(out);
+  const std::string listing = folder.file("list.txt");
+  ASSERT_EQ(std::system(("tar tf " + folder.file("data/train-000000.tar") + " > " + listing).c_str()), 0);
+  EXPECT_EQ(read_text_file(listing).substr(0, 47), "clip_0.json\nclip_0.mouth.jpg\nclip_0.flac\nclip_1");
+  for (const std::string format : {"pax", "gnu", "ustar"}) {
+    ASSERT_EQ(std::system(("cd " + in + " && tar xf ../data/train-000000.tar && tar --format=" + format +
+                           " --pax-option=comment=hello -cf " + out +
+                           "/x.tar $(ls | sort -r) 2>/dev/null || tar --format=" + format + " -cf " + out +
+                           "/x.tar $(ls | sort -r)")
+                              .c_str()),
+              0);
+    const ShardDataset data = ShardDataset::open(out);
+    ASSERT_EQ(data.size(), 4) << format;
+    for (int i = 0; i < 4; ++i) expect_same(data.read(i), clips[static_cast<size_t>(3 - i)]);
+  }
+}
+
+TEST(Shards, LongClipsGoOnInFurtherMembers) {
+  const TemporaryFolder folder;
+  const int rows = 1000, count = 150;  // 65 frames a member
+  Clip clip = make_clip("long", count, "train", rows, 8);
+  write_clips(folder.path(), {clip});
+  const ShardIndex index = read_index(folder.file("train-000000.tar"));
+  ASSERT_EQ(index[0].members.size(), 5u);
+  EXPECT_EQ(index[0].members[1].ending, ".mouth.jpg");
+  EXPECT_EQ(index[0].members[2].ending, ".mouth.1.jpg");
+  EXPECT_EQ(index[0].members[3].ending, ".mouth.2.jpg");
+  expect_same(ShardDataset::open(folder.path()).read(0), clip);
+}
+
+TEST(Shards, ClipsWithOneStreamOnly) {
+  const TemporaryFolder folder;
+  Clip video = make_clip("video"), audio = make_clip("audio");
+  video.audio = {};
+  audio.mouth = {};
+  write_clips(folder.path(), {video, audio});
+  const ShardDataset data = ShardDataset::open(folder.path());
+  expect_same(data.read(0), video);
+  expect_same(data.read(1), audio);
+}
+
+TEST(Shards, RefusesBadClips) {
+  const TemporaryFolder folder;
+  ShardWriter writer(folder.path(), "train");
+  writer.add(make_clip("a"));
+  EXPECT_THAT(error_of<std::invalid_argument>([&] { writer.add(make_clip("a")); }), HasSubstr("twice"));
+  for (const std::string key : {"", "a.b", "a b", "ä", "../x"})
+    EXPECT_THROW(pack_clip(make_clip(key)), std::invalid_argument) << key;
+  EXPECT_THROW(pack_clip(make_clip(std::string(81, 'k'))), std::invalid_argument);
+  EXPECT_NO_THROW(pack_clip(make_clip(std::string(80, 'k'))));
+  EXPECT_THROW(pack_clip(make_clip("x", 3, "")), std::invalid_argument);
+  Clip wrong = make_clip("x");
+  wrong.mouth.pixels.pop_back();
+  EXPECT_THROW(pack_clip(wrong), std::invalid_argument);
+  EXPECT_THROW(pack_clip(make_clip("x", 0)), std::invalid_argument) << "neither frames nor sound";
+}
+
+TEST(Shards, UnfinishedWriterLeavesNothing) {
+  const TemporaryFolder folder;
+  {
+    ShardWriter writer(folder.path(), "train");
+    writer.add(make_clip("a"));
+  }
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+}
+
+TEST(Shards, ThreadsReadTheSame) {
+  const TemporaryFolder folder;
+  const std::vector<Clip> clips = some_clips(16);
+  write_clips(folder.path(), clips, 30000);
+  const ShardDataset data = ShardDataset::open(folder.path());
+  std::vector<Clip> read(64);
+  std::vector<std::thread> threads;
+  for (int worker = 0; worker < 4; ++worker) {
+    threads.emplace_back([&, worker] {
+      for (int i = worker; i < 64; i += 4) read[static_cast<size_t>(i)] = data.read(i % 16);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (size_t i = 0; i < 64; ++i) ASSERT_EQ(read[i].mouth.pixels, data.read(static_cast<int>(i % 16)).mouth.pixels);
+}
+
+class DamagedShard : public testing::Test {
+ protected:
+  void SetUp() override {
+    write_clips(folder_.path(), some_clips(4));
+    bytes_ = read_binary_file(shard_);
+    index_ = read_index(shard_);
+  }
+
+  const MemberPlace& member(size_t clip, size_t number) const { return index_[clip].members[number]; }
+  void store() { write_bytes(shard_, bytes_); }
+  void remove_index() { std::filesystem::remove(index_path(shard_)); }
+  // The error of opening the data and reading all of it.
+  std::string error() const {
+    return error_of<std::runtime_error>([&] {
+      const ShardDataset data = ShardDataset::open(folder_.path());
+      for (int i = 0; i < data.size(); ++i) data.read(i);
+    });
+  }
+
+  TemporaryFolder folder_;
+  std::string shard_ = folder_.file("train-000000.tar");
+  std::vector<uint8_t> bytes_;
+  ShardIndex index_;
+};
+
+TEST_F(DamagedShard, ChangedBytesAreNoticedAndNamed) {
+  for (size_t number = 1; number < 3; ++number) {
+    std::vector<uint8_t> whole = bytes_;
+    bytes_[member(2, number).offset + member(2, number).bytes / 2] ^= 0x10;
+    store();
+    EXPECT_THAT(error(), testing::AllOf(HasSubstr(shard_), HasSubstr("clip_2"), HasSubstr(member(2, number).ending)));
+    bytes_ = whole;
+  }
+}
+
+TEST_F(DamagedShard, CutWithinAMember) {
+  bytes_.resize(member(3, 1).offset + 10);
+  store();
+  EXPECT_THAT(error(), testing::AllOf(HasSubstr(shard_), HasSubstr("clip_3")));
+}
+
+TEST_F(DamagedShard, CutWithinAHeader) {
+  bytes_.resize(member(3, 1).offset - 100);
+  store();
+  EXPECT_THAT(error(), HasSubstr(shard_));
+}
+
+TEST_F(DamagedShard, OverwrittenHeader) {
+  std::fill_n(bytes_.begin() + static_cast<ptrdiff_t>(member(1, 0).offset) - 512, 512, 0x55);
+  store();
+  remove_index();
+  EXPECT_THAT(error(), HasSubstr(shard_));
+}
+
+TEST_F(DamagedShard, BrokenMetadata) {
+  bytes_[member(1, 0).offset] = '[';
+  store();
+  remove_index();
+  EXPECT_THAT(error(), testing::AllOf(HasSubstr(shard_), HasSubstr("clip_1")));
+}
+
+TEST_F(DamagedShard, EmptyAndNoTar) {
+  bytes_.clear();
+  store();
+  EXPECT_THAT(error(), HasSubstr("empty"));
+  bytes_.assign(5000, 'x');
+  store();
+  EXPECT_THAT(error(), HasSubstr(shard_));
+}
+
+TEST_F(DamagedShard, KeyInTwoShards) {
+  std::filesystem::copy(shard_, folder_.file("train-000001.tar"));
+  EXPECT_THAT(error(), testing::AllOf(HasSubstr("train-000001.tar"), HasSubstr("clip_0")));
+}
+
+TEST_F(DamagedShard, NoShards) {
+  EXPECT_THROW(ShardDataset::open(folder_.file("none")), std::runtime_error);
+  EXPECT_THAT(error_of<std::runtime_error>([] {
+                const TemporaryFolder empty;
+                ShardDataset::open(empty.path());
+              }),
+              HasSubstr("avsr prepare"));
+}
+
+// Random flips anywhere: an error or the right clip, never a crash or other data.
+TEST_F(DamagedShard, RandomFlips) {
+  std::mt19937 random(7);
+  const std::vector<uint8_t> whole = bytes_;
+  std::vector<Clip> clips = some_clips(4);
+  for (int round = 0; round < 60; ++round) {
+    bytes_ = whole;
+    bytes_[random() % bytes_.size()] ^= static_cast<uint8_t>(1u << random() % 8);
+    store();
+    if (round % 2) remove_index();
+    try {
+      const ShardDataset data = ShardDataset::open(folder_.path());
+      for (int i = 0; i < data.size(); ++i) {
+        const Clip clip = data.read(i);
+        EXPECT_LT(clip.mouth.count, 100);
+      }
+    } catch (const std::runtime_error& error) {
+      EXPECT_THAT(error.what(), HasSubstr("train-000000"));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace avsr::io
