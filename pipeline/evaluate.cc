@@ -181,15 +181,16 @@ Evaluation evaluate(const std::vector<std::unique_ptr<Recognizer>>& models, cons
     std::optional<std::vector<uint8_t>> unhearing;  // a video model never hears the noise: one pass serves all levels
     for (const auto& level : settings.levels_db) {
       const auto start = std::chrono::steady_clock::now();
+      const bool repeated = unhearing.has_value();
       EvaluationRow row{names[m], models[m]->streams(), level, {}};
-      if (unhearing) {
+      if (repeated) {
         row.hits = *unhearing;
       } else {
         row.hits = run_level(*models[m], *dataset, noisy ? &noise.source : nullptr, settings, level, tick);
       }
       if (row.streams == models::Streams::video) unhearing = row.hits;
       const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-      if (reporter.say)
+      if (reporter.say && !repeated)
         reporter.say(fmt::format("{} {}: {:.1f} % of {} clips, {:.0f} clips/s", names[m],
                                  level ? fmt::format("{:g} dB", *level) : "clean", 100 * row.accuracy(),
                                  row.hits.size(), static_cast<double>(row.hits.size()) / std::max(1e-9, seconds)));
