@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <map>
+#include <set>
 
 #include "data_scripts/lrw.h"
 #include "data_scripts/sources.h"
@@ -151,6 +152,33 @@ TEST_F(Synthetic, LipsFollowTheSound) {
   double lowest = 0;
   for (int t = 10; t < 19; ++t) lowest = std::max(lowest, clip.mouth[static_cast<size_t>(t)].y);
   EXPECT_GT(lowest, closed + 1) << "the lower lip drops after the closure";
+}
+
+// The phones by which the lips move are those that are heard: vowels are loud where they are said to be, pauses and
+// voiceless sounds are not.
+TEST_F(Synthetic, SoundFollowsThePhones) {
+  const std::set<std::string> loud = {"aa", "ae", "ah", "ao", "aw", "ay", "eh", "er", "ey", "iy", "ow", "uw"};
+  const std::set<std::string> quiet = {"pau", "p", "t", "k", "f", "th"};
+  const SyntheticSource source(options);
+  double power[2] = {0, 0}, seconds[2] = {0, 0};
+  for (int n = 1; n <= 4; ++n) {  // four speakers
+    const SyntheticClip clip = source.make("happened", "train", n, folder.path() + "/a.wav");
+    for (const Phone& phone : clip.phones) {
+      const bool is_quiet = quiet.count(phone.name) > 0;
+      if (!is_quiet && loud.count(phone.name) == 0) continue;
+      const auto first = static_cast<size_t>(std::max(0.0, phone.start_seconds) * io::kSampleRate);
+      const auto last = static_cast<size_t>(std::clamp(phone.end_seconds, 0.0, kLrwClipSeconds) * io::kSampleRate);
+      for (size_t i = first; i < last; ++i) {
+        power[is_quiet] += static_cast<double>(clip.audio.samples[i]) * clip.audio.samples[i];
+        seconds[is_quiet] += 1.0 / io::kSampleRate;
+      }
+    }
+  }
+  ASSERT_GT(seconds[0], 0.5);
+  ASSERT_GT(seconds[1], 0.2);
+  const double ratio = power[0] / seconds[0] / (power[1] / seconds[1]);
+  std::cout << "vowels are " << 10 * std::log10(ratio) << " dB louder than pauses and voiceless sounds\n";
+  EXPECT_GT(ratio, 10);
 }
 
 }  // namespace
