@@ -2,6 +2,9 @@
 // half.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <random>
 
@@ -87,11 +90,24 @@ TEST_F(BrokenMedia, SubtitlesAlone) {
   expect_error(file("a.srt"), "neither video nor sound");
 }
 
-// A playlist that points elsewhere is refused, not followed.
+// A playlist that points to the network is refused, and nobody is called.
 TEST_F(BrokenMedia, Playlist) {
+  const int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  ASSERT_EQ(bind(listener, reinterpret_cast<sockaddr*>(&address), size), 0);
+  ASSERT_EQ(listen(listener, 4), 0);
+  ASSERT_EQ(getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size), 0);
+  const std::string url = "tcp://127.0.0.1:" + std::to_string(ntohs(address.sin_port)) + "?timeout=200000";
+  write_file_atomically(file("list.ffconcat"), "ffconcat version 1.0\nfile '" + url + "'\n");
   write_file_atomically(file("list.m3u8"),
-                        "#EXTM3U\n#EXT-X-TARGETDURATION:3\n#EXTINF:3,\nhttp://127.0.0.1:9/a.ts\n#EXT-X-ENDLIST\n");
+                        "#EXTM3U\n#EXT-X-TARGETDURATION:3\n#EXTINF:3,\n" + url + "\n#EXT-X-ENDLIST\n");
+  expect_error(file("list.ffconcat"), "");
   expect_error(file("list.m3u8"), "");
+  EXPECT_LT(accept(listener, nullptr, nullptr), 0) << "the reader called the network";
+  close(listener);
 }
 
 TEST_F(BrokenMedia, Mp4CutBeforeItsHeader) {  // our own mp4 has its header at the end
@@ -130,6 +146,20 @@ TEST_F(BrokenMedia, CutAnywhere) {
     }
   }
   EXPECT_GE(cuts, 20);
+}
+
+// Cut exactly between two packets nothing is corrupt, there is only less of it.
+TEST_F(BrokenMedia, CutBetweenPackets) {
+  write_video(file("flat.mp4"), flash_frames(kFrames, 3), {});
+  if (!have_program("ffmpeg") ||
+      !run_ffmpeg("-i " + file("flat.mp4") + " -c copy -movflags +faststart " + file("flat-fast.mp4"))) {
+    GTEST_SKIP() << "no ffmpeg program";
+  }
+  const std::vector<uint8_t> bytes = read_binary_file(file("flat-fast.mp4"));
+  for (size_t missing = 1; missing < 120; ++missing) {  // a packet of these flat frames has some 20 bytes
+    write_bytes(file("flat-cut.mp4"), {bytes.begin(), bytes.end() - static_cast<ptrdiff_t>(missing)});
+    expect_error(file("flat-cut.mp4"), "damaged");
+  }
 }
 
 TEST_F(BrokenMedia, AllowDamagedGivesWhatIsThereAndSaysSo) {

@@ -340,6 +340,16 @@ TEST_F(MediaFiles, SoundThatStartsLaterOrEarlier) {
   }
 }
 
+// From 0.8 s on the sound's timestamps are half a second later: the hole is filled with silence.
+TEST_F(MediaFiles, HolesInTheSoundAreSilence) {
+  make("-i " + clapper_ + " -c:v copy -af \"asetpts='PTS+gt(T,0.8)*0.5/TB'\" -c:a pcm_s16le", "hole.mkv");
+  NEED_FILE();
+  const Media media = read_media(file_);
+  EXPECT_EQ(flash_of(media.frames), kBeepFrame);
+  EXPECT_NEAR(beep_middle_of(media.audio), 1.710, 0.0015);
+  EXPECT_EQ(media.audio.samples.size(), static_cast<size_t>(media.frames.count) * kSamplesPerFrame);
+}
+
 TEST_F(MediaFiles, EightChannelsAreAveraged) {
   // The tone in one channel of eight: an eighth of it.
   make(
