@@ -14,7 +14,6 @@ if(NOT TARGET yaml-cpp::yaml-cpp) # 0.7 has only the old name
 endif()
 find_package(nlohmann_json REQUIRED)
 find_package(fmt REQUIRED)
-find_package(spdlog REQUIRED)
 
 # avsr_import(TARGET LIBRARY HEADER [SUFFIX]): a library without its own CMake package. Its headers count as system
 # headers, because they are not clean under our warnings.
@@ -30,7 +29,7 @@ endfunction()
 # oneDNN's CMake package also wants OpenCL's headers, which nothing here includes.
 avsr_import(DNNL::dnnl dnnl dnnl.hpp)
 # OpenCV's CMake package is in libopencv-dev, which also installs its GUI and video stack.
-foreach(module core imgproc imgcodecs video)
+foreach(module core imgproc imgcodecs)
   avsr_import(opencv_${module} opencv_${module} opencv2/core.hpp opencv4)
 endforeach()
 # dlib's CMake package wants the development files of PNG, JPEG, BLAS, LAPACK and SQLite.

@@ -80,16 +80,4 @@ std::string joined(const std::vector<std::string>& texts, const std::string& sep
   return all;
 }
 
-TemporaryFolder::TemporaryFolder() {
-  path_ = (std::filesystem::temp_directory_path() / "avsr-XXXXXX").string();
-  if (!mkdtemp(path_.data())) {
-    throw std::runtime_error(fmt::format("cannot make the temporary folder {}: {}", path_, strerror(errno)));
-  }
-}
-
-TemporaryFolder::~TemporaryFolder() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
-}
-
 }  // namespace avsr::data_scripts

@@ -13,17 +13,4 @@ std::string run_program(const std::vector<std::string>& arguments);
 // "a, b, c" for separator ", ".
 std::string joined(const std::vector<std::string>& texts, const std::string& separator);
 
-// A new empty folder under the system's temporary folder, removed with all it holds at the end.
-class TemporaryFolder {
- public:
-  TemporaryFolder();
-  ~TemporaryFolder();
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
-
 }  // namespace avsr::data_scripts

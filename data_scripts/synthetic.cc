@@ -13,6 +13,7 @@
 #include "data_scripts/program.h"
 #include "data_scripts/visemes.h"
 #include "io/atomic_file.h"
+#include "io/temporary_folder.h"
 #include "io/video_writer.h"
 
 namespace avsr::data_scripts {
@@ -228,7 +229,7 @@ void write_synthetic_corpus(const SyntheticOptions& options, const std::function
   const SyntheticSource source(options);
   const std::vector<Job> jobs = list_jobs(options);
   for (const Job& job : jobs) std::filesystem::create_directories(options.out / upper(job.word) / job.split);
-  const TemporaryFolder scratch;
+  const io::TemporaryFolder scratch;
   std::mutex mutex;
   int done = 0;
   parallel_for(jobs.size(), worker_count(options.workers), [&](size_t i) {

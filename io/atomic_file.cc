@@ -46,12 +46,13 @@ void write_all(int fd, const char* data, size_t size, const std::string& path) {
   }
 }
 
-void write_bytes(const std::string& path, const char* data, size_t size) {
+void write_pieces(const std::string& path, std::span<const std::span<const std::byte>> pieces) {
   AtomicFile file(path);
   {
     Descriptor descriptor{open(file.temporary_path().c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)};
     if (descriptor.fd < 0) fail(path, "create", errno);
-    write_all(descriptor.fd, data, size, path);
+    for (const auto& piece : pieces)
+      write_all(descriptor.fd, reinterpret_cast<const char*>(piece.data()), piece.size(), path);
   }
   file.commit();
 }
@@ -106,11 +107,17 @@ void AtomicFile::commit() {
 }
 
 void write_file_atomically(const std::string& path, std::string_view text) {
-  write_bytes(path, text.data(), text.size());
+  const std::span<const std::byte> piece = std::as_bytes(std::span(text));
+  write_pieces(path, {&piece, 1});
 }
 
 void write_file_atomically(const std::string& path, std::span<const uint8_t> bytes) {
-  write_bytes(path, reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  const std::span<const std::byte> piece = std::as_bytes(bytes);
+  write_pieces(path, {&piece, 1});
+}
+
+void write_file_atomically(const std::string& path, std::span<const std::span<const std::byte>> pieces) {
+  write_pieces(path, pieces);
 }
 
 std::string read_text_file(const std::string& path) { return read_all<std::string>(path); }

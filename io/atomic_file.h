@@ -1,6 +1,7 @@
 // Files that appear whole or not at all.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -31,6 +32,7 @@ class AtomicFile {
 // the old file, if any, is then untouched. Folders are created.
 void write_file_atomically(const std::string& path, std::string_view text);
 void write_file_atomically(const std::string& path, std::span<const uint8_t> bytes);
+void write_file_atomically(const std::string& path, std::span<const std::span<const std::byte>> pieces);  // in order
 
 std::string read_text_file(const std::string& path);
 std::vector<uint8_t> read_binary_file(const std::string& path);

@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
-#include "models/atomic_file.h"
+#include "io/atomic_file.h"
 
 namespace avsr::models {
 
@@ -104,11 +104,9 @@ void write_safetensors(const std::filesystem::path& path, const SafetensorsFile&
   std::string text = header.dump();
   text.append((8 - text.size() % 8) % 8, ' ');  // aligned data, as the format's own writer does
   const uint64_t length = text.size();
-  write_atomically(path, [&](const ByteSink& sink) {
-    sink(std::as_bytes(std::span(&length, 1)));
-    sink(std::as_bytes(std::span(text)));
-    for (const HostTensor& t : file.tensors) sink(std::as_bytes(std::span(t.values)));
-  });
+  std::vector<std::span<const std::byte>> pieces{std::as_bytes(std::span(&length, 1)), std::as_bytes(std::span(text))};
+  for (const HostTensor& t : file.tensors) pieces.push_back(std::as_bytes(std::span(t.values)));
+  io::write_file_atomically(path.string(), pieces);
 }
 
 SafetensorsFile read_safetensors(const std::filesystem::path& path) {

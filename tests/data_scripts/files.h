@@ -7,8 +7,11 @@
 #include <string>
 
 #include "data_scripts/program.h"
+#include "io/temporary_folder.h"
 
 namespace avsr::data_scripts {
+
+using io::TemporaryFolder;
 
 inline void put(const std::filesystem::path& path, const std::string& text) {
   std::filesystem::create_directories(path.parent_path());

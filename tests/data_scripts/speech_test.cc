@@ -84,7 +84,7 @@ TEST(Synthesizer, SpeaksWithTheTimesOfItsWords) {
   const Synthesizer synthesizer("flite", {"green", "family", "only"});
   for (const char* split : {"train", "test"}) {
     const Voice voice = voices_of(split).front();
-    const Utterance utterance = synthesizer.speak(voice, {"green", "family", "only"}, 1, folder.path() + "/a.wav");
+    const Utterance utterance = synthesizer.speak(voice, {"green", "family", "only"}, 1, folder / "a.wav");
     ASSERT_EQ(utterance.words.size(), 3u);
     EXPECT_EQ(utterance.words[1].text, "family");
     EXPECT_GT(utterance.words[1].start_seconds, utterance.words[0].start_seconds);

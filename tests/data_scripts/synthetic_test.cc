@@ -24,7 +24,7 @@ namespace fs = std::filesystem;
 struct Synthetic : testing::Test {
   void SetUp() override {
     if (!program_exists("flite")) GTEST_SKIP() << "the program flite is not installed";
-    options.out = fs::path(folder.path()) / "corpus";
+    options.out = folder / "corpus";
     options.words = 2;
     options.train_clips = 2;
     options.val_clips = 0;
@@ -59,7 +59,7 @@ TEST_F(Synthetic, IsTheSameFromAnyNumberOfWorkersAndAfterARestart) {
   write_synthetic_corpus(options);
   EXPECT_EQ(fs::last_write_time(options.out / "ABOUT/train/ABOUT_00001.mp4"), kept_time) << "made anew";
   EXPECT_TRUE(files_of(options.out) == first);
-  options.out = fs::path(folder.path()) / "again";
+  options.out = folder / "again";
   write_synthetic_corpus(options);
   EXPECT_TRUE(files_of(options.out) == first);
   options.seed = 2;
@@ -100,7 +100,7 @@ TEST_F(Synthetic, FacesAreFoundAndMouthsAreWhereTheyAreSaidToBe) {
   double sum = 0, worst_clip = 0;
   const auto words = synthetic_words();
   for (int n = 0; n < 10; ++n) {
-    const SyntheticClip clip = source.make(words[static_cast<size_t>(n)], "train", n + 1, folder.path() + "/a.wav");
+    const SyntheticClip clip = source.make(words[static_cast<size_t>(n)], "train", n + 1, folder / "a.wav");
     unseen += preprocessing::crop_tracked(clip.frames, model, every_frame).quality.frames_without_face;
     const auto tracked = preprocessing::crop_tracked(clip.frames, model);
     ASSERT_EQ(tracked.poses.size(), clip.mouth.size());
@@ -128,7 +128,7 @@ TEST_F(Synthetic, FixedBoxHoldsTheMouth) {
   const SyntheticSource source(options);
   const preprocessing::CropBox box;
   for (int n = 1; n <= 4; ++n) {
-    for (const MouthCentre& centre : source.make("about", "test", n, folder.path() + "/a.wav").mouth) {
+    for (const MouthCentre& centre : source.make("about", "test", n, folder / "a.wav").mouth) {
       EXPECT_NEAR(centre.x, box.left + box.width / 2.0, 12);
       EXPECT_NEAR(centre.y, box.top + box.height / 2.0, 14);
     }
@@ -138,7 +138,7 @@ TEST_F(Synthetic, FixedBoxHoldsTheMouth) {
 // The lips are closed for the b of the word, at the time at which the sound has it, and open for its vowels.
 TEST_F(Synthetic, LipsFollowTheSound) {
   const SyntheticSource source(options);
-  const SyntheticClip clip = source.make("before", "train", 1, folder.path() + "/a.wav");
+  const SyntheticClip clip = source.make("before", "train", 1, folder / "a.wav");
   ASSERT_EQ(clip.frames.count, kSyntheticFrames);
   ASSERT_EQ(clip.audio.samples.size(), static_cast<size_t>(kSyntheticFrames * io::kSamplesPerFrame));
 
@@ -162,7 +162,7 @@ TEST_F(Synthetic, SoundFollowsThePhones) {
   const SyntheticSource source(options);
   double power[2] = {0, 0}, seconds[2] = {0, 0};
   for (int n = 1; n <= 4; ++n) {  // four speakers
-    const SyntheticClip clip = source.make("happened", "train", n, folder.path() + "/a.wav");
+    const SyntheticClip clip = source.make("happened", "train", n, folder / "a.wav");
     for (const Phone& phone : clip.phones) {
       const bool is_quiet = quiet.count(phone.name) > 0;
       if (!is_quiet && loud.count(phone.name) == 0) continue;

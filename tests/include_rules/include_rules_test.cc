@@ -59,6 +59,7 @@ TEST_F(SmallTree, ForbiddenEdgesAreNamed) {
   for (const auto& [file, header] : std::vector<std::pair<std::string, std::string>>{
            {"eval/a.h", "models/network.h"},
            {"models/a.h", "pipeline/a.h"},
+           {"models/a.cc", "io/media_reader.h"},
            {"models/layers/a.cc", "models/network.h"},
            {"models/layers/a.cc", "models/backend/cpu/conv.h"},
            {"models/backend/a.h", "models/backend/cpu/conv.h"},

@@ -12,7 +12,7 @@
 #include "io/sound_file.h"
 #include "io/video_writer.h"
 #include "tests/io/clapper.h"
-#include "tests/io/temporary_folder.h"
+#include "tests/io/support.h"
 
 namespace avsr::io {
 namespace {
@@ -34,24 +34,23 @@ class BrokenMedia : public testing::Test {
  protected:
   static void SetUpTestSuite() {
     folder_ = new TemporaryFolder;
-    write_video(folder_->file("whole.mp4"), noisy_frames(), tone(3, 440), {.preset = "ultrafast"});
+    write_video(*folder_ / "whole.mp4", noisy_frames(), tone(3, 440), {.preset = "ultrafast"});
     if (!have_program("ffmpeg")) return;
-    const std::string in = "-i " + folder_->file("whole.mp4") + " ";
-    run_ffmpeg(in + "-c copy -movflags +faststart " + folder_->file("fast.mp4"));
-    for (const std::string name : {"copy.mkv", "copy.flv", "copy.ts"})
-      run_ffmpeg(in + "-c copy " + folder_->file(name));
-    run_ffmpeg(in + "-c:v libvpx -deadline realtime -cpu-used 8 -c:a libopus " + folder_->file("a.webm"));
-    run_ffmpeg(in + "-c:v mpeg4 -q:v 3 -c:a libmp3lame " + folder_->file("a.avi"));
-    run_ffmpeg(in + "-vn -c:a pcm_s16le " + folder_->file("a.wav"));
-    run_ffmpeg(in + "-vn -c:a flac " + folder_->file("a.flac"));
-    run_ffmpeg(in + "-vn -c:a libmp3lame " + folder_->file("a.mp3"));
+    const std::string in = "-i " + *folder_ / "whole.mp4" + " ";
+    run_ffmpeg(in + "-c copy -movflags +faststart " + *folder_ / "fast.mp4");
+    for (const std::string name : {"copy.mkv", "copy.flv", "copy.ts"}) run_ffmpeg(in + "-c copy " + *folder_ / name);
+    run_ffmpeg(in + "-c:v libvpx -deadline realtime -cpu-used 8 -c:a libopus " + *folder_ / "a.webm");
+    run_ffmpeg(in + "-c:v mpeg4 -q:v 3 -c:a libmp3lame " + *folder_ / "a.avi");
+    run_ffmpeg(in + "-vn -c:a pcm_s16le " + *folder_ / "a.wav");
+    run_ffmpeg(in + "-vn -c:a flac " + *folder_ / "a.flac");
+    run_ffmpeg(in + "-vn -c:a libmp3lame " + *folder_ / "a.mp3");
   }
   static void TearDownTestSuite() {
     delete folder_;
     folder_ = nullptr;
   }
 
-  static std::string file(const std::string& name) { return folder_->file(name); }
+  static std::string file(const std::string& name) { return *folder_ / name; }
   static void expect_error(const std::string& path, const std::string& text) {
     EXPECT_THAT(error_of<std::runtime_error>([&] { read_media(path); }), AllOf(HasSubstr(path), HasSubstr(text)));
   }
@@ -227,10 +226,10 @@ TEST_F(BrokenMedia, PathsWithOddCharacters) {
 
 TEST(VideoWriter, RefusesNonsense) {
   const TemporaryFolder folder;
-  EXPECT_THROW(VideoWriter(folder.file("a.mp4"), {.width = 63}), std::invalid_argument);
-  EXPECT_THROW(VideoWriter(folder.file("a.mp4"), {.fps = 0}), std::invalid_argument);
-  EXPECT_THROW(VideoWriter(folder.file("a.mp4"), {.rotation_degrees = 45}), std::invalid_argument);
-  VideoWriter writer(folder.file("a.mp4"), {.width = 64, .height = 64, .layout = PixelLayout::kGrey, .audio_rate = 0});
+  EXPECT_THROW(VideoWriter(folder / "a.mp4", {.width = 63}), std::invalid_argument);
+  EXPECT_THROW(VideoWriter(folder / "a.mp4", {.fps = 0}), std::invalid_argument);
+  EXPECT_THROW(VideoWriter(folder / "a.mp4", {.rotation_degrees = 45}), std::invalid_argument);
+  VideoWriter writer(folder / "a.mp4", {.width = 64, .height = 64, .layout = PixelLayout::kGrey, .audio_rate = 0});
   EXPECT_THROW(writer.finish(), std::invalid_argument) << "no frames";
   const std::vector<uint8_t> pixels(64 * 64);
   writer.add_frame_at(pixels.data(), 0.5);
@@ -241,10 +240,10 @@ TEST(VideoWriter, RefusesNonsense) {
 
 TEST(VideoWriter, SameBytesTwiceAndNothingUnfinished) {
   const TemporaryFolder folder;
-  for (const std::string name : {"a.mp4", "b.mp4"}) write_video(folder.file(name), flash_frames(10, 3), tone(0.4, 300));
-  EXPECT_EQ(read_binary_file(folder.file("a.mp4")), read_binary_file(folder.file("b.mp4")));
+  for (const std::string name : {"a.mp4", "b.mp4"}) write_video(folder / name, flash_frames(10, 3), tone(0.4, 300));
+  EXPECT_EQ(read_binary_file(folder / "a.mp4"), read_binary_file(folder / "b.mp4"));
   {
-    VideoWriter writer(folder.file("c.mp4"), {});
+    VideoWriter writer(folder / "c.mp4", {});
   }
   int files = 0;
   for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(folder.path())) ++files;

@@ -9,7 +9,7 @@
 
 #include "io/video_writer.h"
 #include "tests/io/clapper.h"
-#include "tests/io/temporary_folder.h"
+#include "tests/io/support.h"
 
 namespace avsr::io {
 namespace {
@@ -30,7 +30,7 @@ class MediaFiles : public testing::Test {
 
   // Skips unless ffmpeg can make the file.
   void make(const std::string& arguments, const std::string& name) {
-    file_ = folder_.file(name);
+    file_ = folder_ / name;
     made_ = have_program("ffmpeg") && run_ffmpeg(arguments + " " + file_);
   }
 
@@ -42,7 +42,7 @@ class MediaFiles : public testing::Test {
   }
 
   TemporaryFolder folder_;
-  std::string clapper_ = folder_.file("clapper.mp4"), file_;
+  std::string clapper_ = folder_ / "clapper.mp4", file_;
   bool made_ = false;
 };
 
@@ -51,7 +51,7 @@ class MediaFiles : public testing::Test {
 
 TEST(MediaReader, LrwFormatClip) {
   const TemporaryFolder folder;
-  const std::string path = folder.file("ABOUT_00001.mp4");
+  const std::string path = folder / "ABOUT_00001.mp4";
   write_video(path, flash_frames(29, 12, 256, 256), beep(1.16, 12 / 25.0));
   const Media media = read_media(path);
   EXPECT_EQ(media.frames.count, 29);
@@ -78,8 +78,8 @@ TEST(MediaReader, BlackAndWhiteAreZeroAnd255) {
   Frames frames = flash_frames(10, -1);
   std::fill(frames.pixels.begin(), frames.pixels.begin() + static_cast<ptrdiff_t>(frames.frame_size()) * 5, uint8_t{0});
   std::fill(frames.pixels.begin() + static_cast<ptrdiff_t>(frames.frame_size()) * 5, frames.pixels.end(), uint8_t{255});
-  write_video(folder.file("bw.mp4"), frames, {}, {.crf = 5});
-  const Media media = read_media(folder.file("bw.mp4"));
+  write_video(folder / "bw.mp4", frames, {}, {.crf = 5});
+  const Media media = read_media(folder / "bw.mp4");
   ASSERT_EQ(media.frames.count, 10);
   EXPECT_NEAR(media.frames.frame(0)[100], 0, 1);
   EXPECT_NEAR(media.frames.frame(9)[100], 255, 1);
@@ -89,17 +89,17 @@ TEST(MediaReader, BlackAndWhiteAreZeroAnd255) {
 
 TEST(MediaReader, BgrFramesBecomeTheirLuma) {
   const TemporaryFolder folder;
-  VideoWriter writer(folder.file("red.mp4"), {.width = 64, .height = 48, .audio_rate = 0, .crf = 5});
+  VideoWriter writer(folder / "red.mp4", {.width = 64, .height = 48, .audio_rate = 0, .crf = 5});
   std::vector<uint8_t> red(64 * 48 * 3, 0);
   for (size_t i = 2; i < red.size(); i += 3) red[i] = 255;
   for (int t = 0; t < 5; ++t) writer.add_frame(red.data());
   writer.finish();
-  EXPECT_NEAR(read_media(folder.file("red.mp4")).frames.frame(2)[1000], 76, 2);  // 0.299 x 255
+  EXPECT_NEAR(read_media(folder / "red.mp4").frames.frame(2)[1000], 76, 2);  // 0.299 x 255
 }
 
 TEST(MediaReader, ChunksAreThePiecesOfTheWhole) {
   const TemporaryFolder folder;
-  const std::string path = folder.file("a.mp4");
+  const std::string path = folder / "a.mp4";
   write_video(path, flash_frames(53, 30), beep(2.12, 1.2));
   const Media whole = read_media(path);
   MediaOptions options;
@@ -125,7 +125,7 @@ TEST(MediaReader, ChunksAreThePiecesOfTheWhole) {
 
 TEST(MediaReader, PartsAndTails) {
   const TemporaryFolder folder;
-  const std::string path = folder.file("a.mp4");
+  const std::string path = folder / "a.mp4";
   write_video(path, flash_frames(50, 30), beep(3, 2.5));
   MediaOptions options;
   options.start_seconds = 0.4;
@@ -157,8 +157,8 @@ TEST(MediaReader, PartsAndTails) {
 
 TEST(MediaReader, ShortSoundIsFilledWithSilence) {
   const TemporaryFolder folder;
-  write_video(folder.file("a.mp4"), flash_frames(50, 30), beep(1, 0.5));
-  const Media media = read_media(folder.file("a.mp4"));
+  write_video(folder / "a.mp4", flash_frames(50, 30), beep(1, 0.5));
+  const Media media = read_media(folder / "a.mp4");
   EXPECT_EQ(media.audio.samples.size(), 50u * kSamplesPerFrame);
   EXPECT_EQ(media.audio.samples.back(), 0.f);
   EXPECT_THAT(media.info.notes, Contains(HasSubstr("silence added")));
@@ -166,7 +166,7 @@ TEST(MediaReader, ShortSoundIsFilledWithSilence) {
 
 TEST(MediaReader, SeekingFindsTheSameFrames) {
   const TemporaryFolder folder;
-  const std::string path = folder.file("long.mp4");
+  const std::string path = folder / "long.mp4";
   write_video(path, flash_frames(25 * 40, 25 * 30), beep(40, 30), {.preset = "ultrafast"});
   MediaOptions options;
   options.start_seconds = 29;
@@ -182,7 +182,7 @@ TEST(MediaReader, SeekingFindsTheSameFrames) {
 
 TEST(MediaReader, VariableFrameRateShowsWhatIsOnScreen) {
   const TemporaryFolder folder;
-  const std::string path = folder.file("vfr.mp4");
+  const std::string path = folder / "vfr.mp4";
   VideoWriter writer(path, {.width = 64, .height = 64, .layout = PixelLayout::kGrey, .audio_rate = 0, .crf = 5});
   // Grey value = 10 x number of the frame; the last one lasts 40 ms.
   const std::vector<double> times = {0, 0.040, 0.100, 0.110, 0.300, 0.320};
@@ -202,7 +202,7 @@ TEST(MediaReader, VariableFrameRateShowsWhatIsOnScreen) {
 TEST(MediaReader, ThirtyAFrameAndOtherRates) {
   const TemporaryFolder folder;
   for (const double fps : {24.0, 29.97, 30.0, 50.0, 60.0, 12.5}) {
-    const std::string path = folder.file("fps.mp4");
+    const std::string path = folder / "fps.mp4";
     const int count = static_cast<int>(std::lround(2 * fps)), flash = static_cast<int>(std::lround(1.2 * fps));
     Frames frames = flash_frames(count, flash);
     if (fps > 25)
@@ -229,8 +229,8 @@ TEST(MediaReader, TurnsRotatedPictures) {
   // Value of the displayed picture's corners: top left, top right, bottom left.
   const std::vector<std::vector<int>> corners = {{230, 120, 20}, {20, 230, 20}, {20, 20, 120}, {120, 20, 230}};
   for (int quarter = 0; quarter < 4; ++quarter) {
-    write_video(folder.file("turn.mp4"), frames, {}, {.crf = 5, .rotation_degrees = 90 * quarter});
-    const Media media = read_media(folder.file("turn.mp4"));
+    write_video(folder / "turn.mp4", frames, {}, {.crf = 5, .rotation_degrees = 90 * quarter});
+    const Media media = read_media(folder / "turn.mp4");
     const int h = quarter % 2 ? width : height, w = quarter % 2 ? height : width;
     ASSERT_EQ(media.info.rotation_degrees, 90 * quarter);
     ASSERT_EQ(media.frames.height, h);
@@ -241,10 +241,10 @@ TEST(MediaReader, TurnsRotatedPictures) {
     EXPECT_NEAR(picture[8 * w + w - 8], corners[quarter][1], 4) << quarter;
     EXPECT_NEAR(picture[(h - 8) * w + 8], corners[quarter][2], 4) << quarter;
     // The judge: ffmpeg turns the picture by itself.
-    if (!have_program("ffmpeg") || !run_ffmpeg("-i " + folder.file("turn.mp4") +
-                                               " -frames:v 1 -pix_fmt gray -f rawvideo " + folder.file("turn.raw")))
+    if (!have_program("ffmpeg") ||
+        !run_ffmpeg("-i " + folder / "turn.mp4" + " -frames:v 1 -pix_fmt gray -f rawvideo " + folder / "turn.raw"))
       continue;
-    const std::vector<uint8_t> expected = read_binary_file(folder.file("turn.raw"));
+    const std::vector<uint8_t> expected = read_binary_file(folder / "turn.raw");
     ASSERT_EQ(expected.size(), media.frames.frame_size());
     for (size_t i = 0; i < expected.size(); ++i)
       ASSERT_NEAR(media.frames.frame(0)[i], expected[i], 1) << quarter << " " << i;
@@ -268,10 +268,10 @@ TEST(MediaReader, RefusesBadOptions) {
 
 TEST(MediaReader, RefusesWhatDoesNotFitInMemory) {
   const TemporaryFolder folder;
-  write_video(folder.file("a.mp4"), flash_frames(50, 3), {});
+  write_video(folder / "a.mp4", flash_frames(50, 3), {});
   MediaOptions options;
   options.max_bytes = 100000;
-  EXPECT_THAT(error_of<std::runtime_error>([&] { read_media(folder.file("a.mp4"), options); }), HasSubstr("in chunks"));
+  EXPECT_THAT(error_of<std::runtime_error>([&] { read_media(folder / "a.mp4", options); }), HasSubstr("in chunks"));
 }
 
 // Containers and codecs, all from the same clapper, all in step.
@@ -409,10 +409,10 @@ TEST_F(MediaFiles, SizeChangingOnTheWayIsScaled) {
   NEED_FILE();
   std::vector<uint8_t> both = read_binary_file(first), more = read_binary_file(file_);
   both.insert(both.end(), more.begin(), more.end());
-  write_bytes(folder_.file("both.ts"), both);
+  write_bytes(folder_ / "both.ts", both);
   MediaOptions options;
   options.allow_damaged = true;  // the seam has broken counters
-  const Media media = read_media(folder_.file("both.ts"), options);
+  const Media media = read_media(folder_ / "both.ts", options);
   EXPECT_EQ(media.frames.width, 64);
   EXPECT_NEAR(media.frames.count, 50, 3);
   EXPECT_NEAR(media.frames.frame(media.frames.count - 1)[2000], 255, 2);

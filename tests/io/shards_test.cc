@@ -9,7 +9,7 @@
 #include "io/shard_index.h"
 #include "io/shards.h"
 #include "tests/io/clapper.h"
-#include "tests/io/temporary_folder.h"
+#include "tests/io/support.h"
 
 namespace avsr::io {
 namespace {
@@ -86,7 +86,7 @@ TEST(Shards, RoundTripOverSeveralShards) {
   const TemporaryFolder folder;
   const std::vector<Clip> clips = some_clips(12);
   write_clips(folder.path(), clips, 20000);
-  EXPECT_TRUE(std::filesystem::exists(folder.file("train-000002.tar")));
+  EXPECT_TRUE(std::filesystem::exists(folder / "train-000002.tar"));
   const ShardDataset data = ShardDataset::open(folder.path());
   ASSERT_EQ(data.size(), 12);
   for (int i = 11; i >= 0; --i) {
@@ -113,17 +113,17 @@ TEST(Shards, SplitsAndParts) {
 
 TEST(Shards, SameClipsGiveTheSameBytes) {
   const TemporaryFolder folder;
-  write_clips(folder.file("a"), some_clips(4));
-  write_clips(folder.file("b"), some_clips(4));
+  write_clips(folder / "a", some_clips(4));
+  write_clips(folder / "b", some_clips(4));
   for (const std::string name : {"train-000000.tar", "train-000000.idx"}) {
-    EXPECT_EQ(read_binary_file(folder.file("a/" + name)), read_binary_file(folder.file("b/" + name)));
+    EXPECT_EQ(read_binary_file(folder / ("a/" + name)), read_binary_file(folder / ("b/" + name)));
   }
 }
 
 TEST(Shards, IndexEqualsWhatATarReaderFinds) {
   const TemporaryFolder folder;
   write_clips(folder.path(), some_clips(5));
-  const std::string shard = folder.file("train-000000.tar");
+  const std::string shard = folder / "train-000000.tar";
   const ShardIndex index = read_index(shard), scanned = scan_shard(shard);
   ASSERT_EQ(index.size(), 5u);
   ASSERT_EQ(scanned.size(), 5u);
@@ -140,13 +140,13 @@ TEST(Shards, IndexEqualsWhatATarReaderFinds) {
 TEST(Shards, ReadsWithoutIndexAndWithAStaleOne) {
   const TemporaryFolder folder;
   const std::vector<Clip> clips = some_clips(4);
-  write_clips(folder.file("data"), clips);
-  write_clips(folder.file("other"), some_clips(2));
-  std::filesystem::copy(folder.file("other/train-000000.idx"), folder.file("data/train-000000.idx"),
+  write_clips(folder / "data", clips);
+  write_clips(folder / "other", some_clips(2));
+  std::filesystem::copy(folder / "other/train-000000.idx", folder / "data/train-000000.idx",
                         std::filesystem::copy_options::overwrite_existing);
-  expect_same(ShardDataset::open(folder.file("data")).read(3), clips[3]);
-  std::filesystem::remove(folder.file("data/train-000000.idx"));
-  expect_same(ShardDataset::open(folder.file("data")).read(3), clips[3]);
+  expect_same(ShardDataset::open(folder / "data").read(3), clips[3]);
+  std::filesystem::remove(folder / "data/train-000000.idx");
+  expect_same(ShardDataset::open(folder / "data").read(3), clips[3]);
 }
 
 // Packed again by the tar program with long-name extensions before each header.
@@ -154,12 +154,12 @@ TEST(Shards, ReadsTarFilesMadeByTar) {
   if (!have_program("tar")) GTEST_SKIP() << "no tar program";
   const TemporaryFolder folder;
   const std::vector<Clip> clips = some_clips(4);
-  write_clips(folder.file("data"), clips);
-  const std::string in = folder.file("in"), out = folder.file("out");
+  write_clips(folder / "data", clips);
+  const std::string in = folder / "in", out = folder / "out";
   std::filesystem::create_directories(in);
   std::filesystem::create_directories(out);
-  const std::string listing = folder.file("list.txt");
-  ASSERT_EQ(std::system(("tar tf " + folder.file("data/train-000000.tar") + " > " + listing).c_str()), 0);
+  const std::string listing = folder / "list.txt";
+  ASSERT_EQ(std::system(("tar tf " + folder / "data/train-000000.tar" + " > " + listing).c_str()), 0);
   EXPECT_EQ(read_text_file(listing).substr(0, 47), "clip_0.json\nclip_0.mouth.jpg\nclip_0.flac\nclip_1");
   for (const std::string format : {"pax", "gnu", "ustar"}) {
     ASSERT_EQ(std::system(("cd " + in + " && tar xf ../data/train-000000.tar && tar --format=" + format +
@@ -179,7 +179,7 @@ TEST(Shards, LongClipsGoOnInFurtherMembers) {
   const int rows = 1000, count = 150;  // 65 frames a member
   Clip clip = make_clip("long", count, "train", rows, 8);
   write_clips(folder.path(), {clip});
-  const ShardIndex index = read_index(folder.file("train-000000.tar"));
+  const ShardIndex index = read_index(folder / "train-000000.tar");
   ASSERT_EQ(index[0].members.size(), 5u);
   EXPECT_EQ(index[0].members[1].ending, ".mouth.jpg");
   EXPECT_EQ(index[0].members[2].ending, ".mouth.1.jpg");
@@ -259,7 +259,7 @@ class DamagedShard : public testing::Test {
   }
 
   TemporaryFolder folder_;
-  std::string shard_ = folder_.file("train-000000.tar");
+  std::string shard_ = folder_ / "train-000000.tar";
   std::vector<uint8_t> bytes_;
   ShardIndex index_;
 };
@@ -310,12 +310,12 @@ TEST_F(DamagedShard, EmptyAndNoTar) {
 }
 
 TEST_F(DamagedShard, KeyInTwoShards) {
-  std::filesystem::copy(shard_, folder_.file("train-000001.tar"));
+  std::filesystem::copy(shard_, folder_ / "train-000001.tar");
   EXPECT_THAT(error(), testing::AllOf(HasSubstr("train-000001.tar"), HasSubstr("clip_0")));
 }
 
 TEST_F(DamagedShard, NoShards) {
-  EXPECT_THROW(ShardDataset::open(folder_.file("none")), std::runtime_error);
+  EXPECT_THROW(ShardDataset::open(folder_ / "none"), std::runtime_error);
   EXPECT_THAT(error_of<std::runtime_error>([] {
                 const TemporaryFolder empty;
                 ShardDataset::open(empty.path());

@@ -11,7 +11,7 @@
 #include "io/sound_file.h"
 #include "io/subtitles.h"
 #include "tests/io/clapper.h"
-#include "tests/io/temporary_folder.h"
+#include "tests/io/support.h"
 
 namespace avsr::io {
 namespace {
@@ -26,16 +26,16 @@ int files_in(const std::string& folder) {
 
 TEST(AtomicFile, ReplacesWholeFilesAndMakesFolders) {
   const TemporaryFolder folder;
-  const std::string path = folder.file("a/b/c.txt");
+  const std::string path = folder / "a/b/c.txt";
   write_file_atomically(path, "first");
   write_file_atomically(path, "second");
   EXPECT_EQ(read_text_file(path), "second");
-  EXPECT_EQ(files_in(folder.file("a/b")), 1);
+  EXPECT_EQ(files_in(folder / "a/b"), 1);
 }
 
 TEST(AtomicFile, UncommittedLeavesNothingAndTheOldFile) {
   const TemporaryFolder folder;
-  const std::string path = folder.file("x.txt");
+  const std::string path = folder / "x.txt";
   write_file_atomically(path, "old");
   {
     const AtomicFile file(path);
@@ -50,18 +50,18 @@ TEST(AtomicFile, FullDiskAndBadPlacesAreErrorsNamingTheFile) {
   const TemporaryFolder folder;
   EXPECT_THAT(error_of<std::runtime_error>([&] { write_file_atomically(folder.path(), "x"); }),
               HasSubstr(folder.path()));
-  write_file_atomically(folder.file("file"), "x");
-  EXPECT_THAT(error_of<std::runtime_error>([&] { write_file_atomically(folder.file("file/y"), "x"); }),
+  write_file_atomically(folder / "file", "x");
+  EXPECT_THAT(error_of<std::runtime_error>([&] { write_file_atomically(folder / "file/y", "x"); }),
               HasSubstr("file/y"));
-  EXPECT_THAT(error_of<std::runtime_error>([&] { read_text_file(folder.file("none")); }), HasSubstr("none"));
+  EXPECT_THAT(error_of<std::runtime_error>([&] { read_text_file(folder / "none"); }), HasSubstr("none"));
   EXPECT_THAT(error_of<std::runtime_error>([&] { read_binary_file(folder.path()); }), HasSubstr("directory"));
 }
 
 TEST(SoundFile, WavRoundTrip) {
   const TemporaryFolder folder;
   const Waveform audio = tone(0.5, 440);
-  write_wav(folder.file("a.wav"), audio);
-  const Waveform back = read_sound(folder.file("a.wav"));
+  write_wav(folder / "a.wav", audio);
+  const Waveform back = read_sound(folder / "a.wav");
   ASSERT_EQ(back.samples.size(), audio.samples.size());
   for (size_t i = 0; i < audio.samples.size(); ++i) ASSERT_NEAR(back.samples[i], audio.samples[i], 0.5 / 32768 + 1e-7);
 }
@@ -85,7 +85,7 @@ TEST(SoundFile, NoFlacOfNothing) { EXPECT_THROW(encode_flac(Waveform{}), std::in
 // Written with libsndfile directly: stereo at 44.1 kHz, whose average has a known sine at 16 kHz.
 TEST(SoundFile, MixesAndResamplesInPlace) {
   const TemporaryFolder folder;
-  const std::string path = folder.file("stereo.wav");
+  const std::string path = folder / "stereo.wav";
   const int rate = 44100, frames = 44100;
   const Waveform left = tone(1, 500, 0.8, rate);
   std::vector<float> both(static_cast<size_t>(frames) * 2);
@@ -112,9 +112,9 @@ TEST(SoundFile, MixesAndResamplesInPlace) {
 
 TEST(SoundFile, BrokenFilesAreErrorsNamingTheFile) {
   const TemporaryFolder folder;
-  write_file_atomically(folder.file("text.wav"), "not a sound");
+  write_file_atomically(folder / "text.wav", "not a sound");
   for (const std::string name : {"text.wav", "missing.wav", ""}) {
-    EXPECT_THAT(error_of<std::runtime_error>([&] { read_sound(folder.file(name)); }), HasSubstr(folder.file(name)));
+    EXPECT_THAT(error_of<std::runtime_error>([&] { read_sound(folder / name); }), HasSubstr(folder / name));
   }
   std::vector<uint8_t> flac = encode_flac(tone(1, 300));
   flac.resize(flac.size() / 2);
@@ -136,11 +136,11 @@ TEST(ImageFile, PngKeepsColours) {
   const TemporaryFolder folder;
   Image image{4, 5, 3, {}};
   for (int i = 0; i < 60; ++i) image.pixels.push_back(static_cast<uint8_t>(i * 4));
-  write_image(folder.file("a.png"), image);
-  EXPECT_EQ(read_image(folder.file("a.png"), 3).pixels, image.pixels);
-  EXPECT_THROW(write_image(folder.file("a.bmp"), image), std::invalid_argument);
+  write_image(folder / "a.png", image);
+  EXPECT_EQ(read_image(folder / "a.png", 3).pixels, image.pixels);
+  EXPECT_THROW(write_image(folder / "a.bmp", image), std::invalid_argument);
   image.width = 6;
-  EXPECT_THROW(write_image(folder.file("b.png"), image), std::invalid_argument);
+  EXPECT_THROW(write_image(folder / "b.png", image), std::invalid_argument);
 }
 
 TEST(ImageFile, TooHighForJpegAndGarbage) {

@@ -18,8 +18,8 @@ namespace {
 class LoaderTest : public testing::Test {
  protected:
   LoaderTest() {
-    write_small_corpus(folder_.path().string(), true);
-    dataset_ = Dataset::open(folder_.path().string(), "train", {});
+    write_small_corpus(folder_.path(), true);
+    dataset_ = Dataset::open(folder_.path(), "train", {});
     const Recipe recipe = small_recipe();
     rule_.geometry = recipe.data.geometry;
     models::NetworkConfig config = recipe.network;
@@ -141,10 +141,10 @@ TEST_F(LoaderTest, CanBeLeftBeforeTheEnd) {
 
 TEST(Dataset, CutsWordsFromSentencesAndKeepsClipsWhole) {
   TemporaryFolder folder;
-  write_small_corpus(folder.path().string(), true);
+  write_small_corpus(folder.path(), true);
   Dataset::Settings settings;
   settings.window_frames = 11;
-  const auto dataset = Dataset::open(folder.path().string(), "train", settings);
+  const auto dataset = Dataset::open(folder.path(), "train", settings);
   EXPECT_EQ(dataset->labels(), (std::vector<std::string>{"down", "unheard", "up"}));
   ASSERT_EQ(dataset->samples().size(), 27u);
   const auto found = std::find_if(dataset->samples().begin(), dataset->samples().end(),
@@ -154,8 +154,8 @@ TEST(Dataset, CutsWordsFromSentencesAndKeepsClipsWhole) {
   EXPECT_EQ(found->frames, 11);
   EXPECT_EQ(dataset->labels()[static_cast<size_t>(found->label)], "up");
   settings.labels = {"down"};
-  EXPECT_EQ(Dataset::open(folder.path().string(), "train", settings)->samples().size(), 13u);
-  EXPECT_THROW(Dataset::open(folder.path().string(), "absent", settings), std::runtime_error);
+  EXPECT_EQ(Dataset::open(folder.path(), "train", settings)->samples().size(), 13u);
+  EXPECT_THROW(Dataset::open(folder.path(), "absent", settings), std::runtime_error);
 }
 
 TEST(CutStretch, RepeatsEdgeFramesAndPadsWithSilence) {

@@ -13,9 +13,9 @@
 #include <nlohmann/json.hpp>
 
 #include "data_scripts/drawn_face.h"
-#include "data_scripts/program.h"
 #include "io/atomic_file.h"
 #include "io/shards.h"
+#include "io/temporary_folder.h"
 #include "io/video_writer.h"
 #include "pipeline/progress.h"
 
@@ -69,7 +69,7 @@ std::string failure_of(const std::function<void()>& action) {
 class Prepare : public testing::Test {
  protected:
   void SetUp() override {
-    corpus = fs::path(folder.path()) / "corpus";
+    corpus = folder / "corpus";
     for (int n = 1; n <= 3; ++n) write_face(corpus / "YES/train" / ("YES_0000" + std::to_string(n) + ".mp4"), n, 29);
     for (int n = 1; n <= 2; ++n) write_face(corpus / "NO/train" / ("NO_0000" + std::to_string(n) + ".mp4"), 10 + n, 29);
     write_face(corpus / "NO/test/NO_00001.mp4", 20, 29);
@@ -79,9 +79,9 @@ class Prepare : public testing::Test {
     options.out = out("data");
     options.clips_per_shard = 2;
   }
-  std::string out(const std::string& name) const { return (fs::path(folder.path()) / name).string(); }
+  std::string out(const std::string& name) const { return folder / name; }
 
-  data_scripts::TemporaryFolder folder;
+  io::TemporaryFolder folder;
   fs::path corpus;
   PrepareOptions options;
 };
@@ -201,10 +201,10 @@ TEST_F(Prepare, LimitTakesClipsOfEachSplit) {
 TEST(PrepareGrid, KeepsSentencesWithTheirWords) {
   const char* grid = std::getenv("AVSR_GRID");
   if (!grid) GTEST_SKIP() << "AVSR_GRID does not name the GRID corpus";
-  const data_scripts::TemporaryFolder folder;
+  const io::TemporaryFolder folder;
   PrepareOptions options;
   options.corpus = grid;
-  options.out = folder.path() + "/data";
+  options.out = folder / "data";
   options.limit = 2;
   const PrepareResult result = prepare_corpus(options);
   EXPECT_EQ(result.clips, 8);

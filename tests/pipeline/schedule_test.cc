@@ -26,11 +26,11 @@ class ScheduleTest : public testing::Test {
     RunSettings run;
     run.recipe = small_recipe(overrides);
     run.data = folder_ / "data";
-    run.out = folder_.path() / out;
+    run.out = folder_ / out;
     run.workers = 1;
     return run;
   }
-  SafetensorsFile read(const std::string& file) const { return models::read_safetensors(folder_.path() / file); }
+  SafetensorsFile read(const std::string& file) const { return models::read_safetensors(folder_ / file); }
 
   TemporaryFolder folder_;
   std::unique_ptr<backend::Backend> backend_;
@@ -65,7 +65,7 @@ TEST_F(ScheduleTest, AllStagesLeaveTheirFilesAndFrozenPartsAlone) {
   ASSERT_TRUE(run_schedule(*backend_, settings("run")));
   for (const char* name : {"audio.safetensors", "video.safetensors", "audiovisual.safetensors", "recipe.yaml",
                            "run.json", "a-conv/log.jsonl", "a-conv/checkpoint.safetensors"})
-    EXPECT_TRUE(std::filesystem::exists(folder_.path() / "run" / name)) << name;
+    EXPECT_TRUE(std::filesystem::exists(folder_ / ("run/" + std::string(name)))) << name;
   // Frozen: bit-equal, batch-norm statistics included. Trained: moved.
   EXPECT_GT(
       expect_equal_under(read("run/a-conv/model.safetensors"), read("run/a-rec/model.safetensors"), "audio/trunk"), 10);
@@ -74,7 +74,7 @@ TEST_F(ScheduleTest, AllStagesLeaveTheirFilesAndFrozenPartsAlone) {
       2);
   EXPECT_GT(expect_equal_under(read("run/v-rec/model.safetensors"), read("run/join/model.safetensors"), "video"), 20);
   EXPECT_GT(expect_equal_under(read("run/audio.safetensors"), read("run/a-rec/model.safetensors"), ""), 20);
-  const models::ModelFile header = models::read_model_header(folder_.path() / "run/audiovisual.safetensors");
+  const models::ModelFile header = models::read_model_header(folder_ / "run/audiovisual.safetensors");
   EXPECT_EQ(header.labels, (std::vector<std::string>{"down", "up"}));
   EXPECT_EQ(header.preprocessing.at("crop").at("size"), 24);
   EXPECT_EQ(header.preprocessing.at("input_size"), 16);
@@ -110,7 +110,7 @@ TEST_F(ScheduleTest, StageOrderIsEnforced) {
     FAIL() << "a stage ran without what it starts from";
   } catch (const std::runtime_error& error) {
     EXPECT_THAT(error.what(), HasSubstr("'a-conv'"));
-    EXPECT_FALSE(std::filesystem::exists(folder_.path() / "order/a-rec"));  // noticed before anything was made
+    EXPECT_FALSE(std::filesystem::exists(folder_ / "order/a-rec"));  // noticed before anything was made
   }
   run.stages = {"nonsense"};
   run.resume = true;
@@ -154,7 +154,7 @@ TEST_F(ScheduleTest, KilledAnywhereAndResumedEndsAtTheSameBits) {
   whole.reporter.tick = [&](int64_t, int64_t, const std::string&) {
     ++batches;
     if (batches == 3 || batches == 5 || batches == 8)
-      std::filesystem::copy(folder_.path() / "whole", folder_.path() / ("killed" + std::to_string(batches)),
+      std::filesystem::copy(folder_ / "whole", folder_ / ("killed" + std::to_string(batches)),
                             std::filesystem::copy_options::recursive);
   };
   ASSERT_TRUE(run_schedule(*backend_, whole));

@@ -40,17 +40,6 @@ io::Clip make_clip(const std::string& key, const std::string& split, const std::
 
 }  // namespace
 
-TemporaryFolder::TemporaryFolder() {
-  std::string name = (std::filesystem::temp_directory_path() / "avsr-test-XXXXXX").string();
-  if (!mkdtemp(name.data())) throw std::runtime_error("no temporary folder");
-  path_ = name;
-}
-
-TemporaryFolder::~TemporaryFolder() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
-}
-
 void write_small_corpus(const std::string& folder, bool sentences) {
   io::ShardWriter writer(folder, "small");
   const auto add = [&](const std::string& split, const std::string& letter, int talkers, int takes) {

@@ -6,23 +6,12 @@
 #include <string>
 #include <vector>
 
+#include "io/temporary_folder.h"
 #include "pipeline/recipe.h"
 
 namespace avsr::pipeline {
 
-// A folder that goes with its object.
-class TemporaryFolder {
- public:
-  TemporaryFolder();
-  ~TemporaryFolder();
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-  std::string operator/(const std::string& name) const { return (path_ / name).string(); }
-
- private:
-  std::filesystem::path path_;
-};
+using io::TemporaryFolder;
 
 constexpr int kSmallFrames = 29, kSmallCrop = 24;
 

@@ -58,7 +58,7 @@ class TranscribeTest : public testing::Test {
     RunSettings run;
     run.recipe = small_recipe({"stages.a-conv.epochs=25", "stages.a-rec.epochs=10", "stages.a-rec.rate=0.01"});
     run.data = folder_ / "data";
-    run.out = folder_.path() / "run";
+    run.out = folder_ / "run";
     run.stages = {"a-conv", "a-rec"};
     run.workers = 1;
     run_schedule(*backend_, run);

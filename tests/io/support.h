@@ -1,4 +1,4 @@
-// A folder of its own for each test, removed at its end, and the ffmpeg program where there is one.
+// Small things that the tests of this folder share: bytes, errors, and the ffmpeg program where there is one.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -9,29 +9,9 @@
 #include <string>
 
 #include "io/atomic_file.h"
+#include "io/temporary_folder.h"
 
 namespace avsr::io {
-
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "avsr-io-XXXXXX").string();
-    if (!mkdtemp(pattern.data())) throw std::runtime_error("cannot make a temporary folder");
-    path_ = pattern;
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-
-  std::string file(const std::string& name) const { return (path_ / name).string(); }
-  std::string path() const { return path_.string(); }
-
- private:
-  std::filesystem::path path_;
-};
 
 inline bool have_program(const std::string& name) {
   return std::system(("command -v " + name + " >/dev/null 2>&1").c_str()) == 0;
