@@ -21,7 +21,7 @@ using backend::Tensor;
 using layers::RecurrentStack;
 
 RecurrentStack::Options stack_options(const RecurrentConfig& c, int input) {
-  return {c.cell, input, c.hidden, c.layers, c.input_dropout, c.hidden_dropout};
+  return {c.cell, input, c.hidden, c.layers, c.input_dropout, c.hidden_dropout, c.forget_bias};
 }
 
 // Recurrent layers over one stream's embedding.

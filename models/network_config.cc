@@ -1,7 +1,9 @@
 #include "models/network_config.h"
 
 #include <fmt/format.h>
+
 #include <fmt/ranges.h>
+#include <cmath>
 
 #include <nlohmann/json.hpp>
 #include <stdexcept>
@@ -66,18 +68,20 @@ json recurrent_json(const RecurrentConfig& c) {
           {"layers", c.layers},
           {"hidden", c.hidden},
           {"input_dropout", c.input_dropout},
-          {"hidden_dropout", c.hidden_dropout}};
+          {"hidden_dropout", c.hidden_dropout},
+          {"forget_bias", c.forget_bias}};
 }
 
 void read_recurrent(const json& parent, const char* key, RecurrentConfig& c) {
   if (!parent.contains(key)) return;
   const json& j = parent.at(key);
-  check_keys(j, key, {"cell", "layers", "hidden", "input_dropout", "hidden_dropout"});
+  check_keys(j, key, {"cell", "layers", "hidden", "input_dropout", "hidden_dropout", "forget_bias"});
   read_name(kCells, j, "cell", c.cell);
   read(j, "layers", c.layers);
   read(j, "hidden", c.hidden);
   read(j, "input_dropout", c.input_dropout);
   read(j, "hidden_dropout", c.hidden_dropout);
+  read(j, "forget_bias", c.forget_bias);
 }
 
 void read_video(const json& parent, VideoConfig& c) {
@@ -121,6 +125,8 @@ void check_recurrent(const std::string& where, const RecurrentConfig& c) {
   check(c.hidden >= 1, where + ".hidden", fmt::format(">= 1, got {}", c.hidden));
   for (float p : {c.input_dropout, c.hidden_dropout})
     check(p >= 0 && p < 1, where + ".input_dropout and .hidden_dropout", fmt::format("0 <= p < 1, got {}", p));
+  check(std::isfinite(c.forget_bias) && (c.forget_bias == 0 || c.cell == backend::Cell::lstm), where + ".forget_bias",
+        fmt::format("0 but for an LSTM, got {}", c.forget_bias));
 }
 
 // Side of the trunk's last map: the front-end halves twice, each layer but the first once more.

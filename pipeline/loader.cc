@@ -21,7 +21,7 @@ using preprocessing::derive_key;
 using preprocessing::Random;
 
 // What a key is for, so that two choices about one example never share a sequence.
-enum Purpose : uint64_t { kOrder = 1, kShift, kVideo, kAudioMask, kLevel, kNoise };
+enum Purpose : uint64_t { kOrder = 1, kShift, kVideo, kAudioMask, kLevel, kNoise, kSpeed };
 
 std::vector<int> order_of(const Dataset& dataset, const LoaderSettings& settings) {
   std::vector<int> order(dataset.samples().size());
@@ -42,7 +42,7 @@ class ExampleMaker {
 
   void make(int sample_id, int b, HostBatch& batch) const {
     const Sample& sample = dataset_.samples()[static_cast<size_t>(sample_id)];
-    Stretch stretch = cut_stretch(*dataset_.clip(sample.clip), first_frame(sample), sample.frames);
+    Stretch stretch = cut(sample);
     try {
       if (writer_.video()) change_video(sample, stretch.mouth);
       if (writer_.audio()) change_audio(sample, stretch.audio);
@@ -62,6 +62,20 @@ class ExampleMaker {
   int first_frame(const Sample& sample) const {
     if (!settings_.training || sample.whole || settings_.shift_frames == 0) return sample.first_frame;
     return sample.first_frame + Random(key(sample, kShift)).between(-settings_.shift_frames, settings_.shift_frames);
+  }
+  Stretch cut(const Sample& sample) const {
+    const std::shared_ptr<const StoredClip> clip = dataset_.clip(sample.clip);
+    const int first = first_frame(sample);
+    if (!settings_.training || sample.whole || settings_.augment.speed == 0)
+      return cut_stretch(*clip, first, sample.frames);
+    const double speed = 1 + Random(key(sample, kSpeed)).uniform(-1, 1) * settings_.augment.speed;
+    // Longer by an even number of frames, so that the middle stays the middle.
+    const int more = std::max(0, static_cast<int>(std::ceil(sample.frames * (speed - 1) / 2)) + 1);
+    Stretch stretch = cut_stretch(*clip, first - more, sample.frames + 2 * more);
+    stretch.mouth = preprocessing::change_speed(stretch.mouth, sample.frames, speed);
+    stretch.audio =
+        preprocessing::change_speed(stretch.audio, static_cast<size_t>(sample.frames) * io::kSamplesPerFrame, speed);
+    return stretch;
   }
   void change_video(const Sample& sample, io::Frames& mouth) const {
     if (settings_.freeze_frames)

@@ -33,6 +33,7 @@ void read_recurrent(const YAML::Node& node, const std::string& origin, const std
   map.read("hidden", config.hidden, 1, 65536);
   map.read("input_dropout", config.input_dropout, 0.f, 0.95f);
   map.read("hidden_dropout", config.hidden_dropout, 0.f, 0.95f);
+  map.read("forget_bias", config.forget_bias, 0.f, 10.f);
   map.finish();
 }
 
@@ -79,6 +80,7 @@ void read_augment(const YAML::Node& node, const std::string& origin, preprocessi
   map.read("scaling", augment.scaling);
   map.read("brightness", augment.brightness);
   map.read("contrast", augment.contrast);
+  map.read("speed", augment.speed);
   map.read("time_mask_probability", augment.time_mask_probability);
   map.read("time_mask_frames", augment.time_mask_frames);
   map.read("audio_mask_probability", augment.audio_mask_probability);

@@ -95,6 +95,7 @@ void AugmentSettings::validate() const {
   require(scaling >= 0 && scaling < 1, "scaling must lie between 0 and 1");
   require(brightness >= 0 && brightness <= 255, "brightness must lie between 0 and 255");
   require(contrast >= 0 && contrast <= 1, "contrast must lie between 0 and 1");
+  require(speed >= 0 && speed <= 0.5, "speed must lie between 0 and 0.5");
   require(time_mask_frames >= 0, "time_mask_frames must not be negative");
   require(audio_mask_seconds >= 0, "audio_mask_seconds must not be negative");
 }
@@ -175,6 +176,39 @@ io::Frames resize(const io::Frames& frames, int height, int width) {
     cv::Mat target(height, width, CV_8U, out.frame(t));
     cv::resize(view(frames.frame(t), frames.height, frames.width), target, target.size(), 0, 0,
                smaller ? cv::INTER_AREA : cv::INTER_LINEAR);
+  }
+  return out;
+}
+
+io::Frames change_speed(const io::Frames& frames, int count, double speed) {
+  io::Frames out{count, frames.height, frames.width, {}};
+  out.pixels.resize(static_cast<size_t>(count) * out.frame_size());
+  if (frames.count == 0) return out;
+  for (int t = 0; t < count; ++t) {
+    const double at = std::clamp(frames.count / 2.0 + (t + 0.5 - count / 2.0) * speed - 0.5, 0.0, frames.count - 1.0);
+    const int first = static_cast<int>(at), second = std::min(first + 1, frames.count - 1);
+    const auto share = static_cast<int>(std::lround((at - first) * 256));
+    const uint8_t *a = frames.frame(first), *b = frames.frame(second);
+    uint8_t* target = out.frame(t);
+    for (size_t i = 0; i < out.frame_size(); ++i)
+      target[i] = static_cast<uint8_t>((a[i] * (256 - share) + b[i] * share + 128) >> 8);
+  }
+  return out;
+}
+
+io::Waveform change_speed(const io::Waveform& wave, size_t count, double speed) {
+  const auto size = static_cast<int64_t>(wave.samples.size());
+  const auto sample = [&](int64_t i) { return i >= 0 && i < size ? wave.samples[static_cast<size_t>(i)] : 0.0f; };
+  io::Waveform out;
+  out.samples.resize(count);
+  for (size_t i = 0; i < count; ++i) {
+    const double at =
+        static_cast<double>(size) / 2 + (static_cast<double>(i) + 0.5 - static_cast<double>(count) / 2) * speed - 0.5;
+    const auto first = static_cast<int64_t>(std::floor(at));
+    const auto u = static_cast<float>(at - static_cast<double>(first));
+    const float a = sample(first - 1), b = sample(first), c = sample(first + 1), d = sample(first + 2);
+    // Catmull and Rom's cubic
+    out.samples[i] = b + 0.5f * u * (c - a + u * (2 * a - 5 * b + 4 * c - d + u * (3 * (b - c) + d - a)));
   }
   return out;
 }

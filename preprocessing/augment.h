@@ -19,12 +19,15 @@ struct FrameGeometry {
 struct AugmentSettings {
   bool random_crop = true;  // offsets uniform over all positions
   double flip_probability = 0.5;
-  double rotation_degrees = 0;        // uniform in +-
-  double scaling = 0;                 // 0.1: uniform in 0.9 … 1.1
-  double brightness = 0;              // added, uniform in +- this many grey levels
-  double contrast = 0;                // 0.2: factor around the clip's mean, uniform in 0.8 … 1.2
-  double time_mask_probability = 0;   // one stretch of frames is replaced by the clip's mean frame
-  int time_mask_frames = 10;          // its longest length
+  double rotation_degrees = 0;       // uniform in +-
+  double scaling = 0;                // 0.1: uniform in 0.9 … 1.1
+  double brightness = 0;             // added, uniform in +- this many grey levels
+  double contrast = 0;               // 0.2: factor around the clip's mean, uniform in 0.8 … 1.2
+  double time_mask_probability = 0;  // one stretch of frames is replaced by the clip's mean frame
+  int time_mask_frames = 10;         // its longest length
+  // 0.1: face and sound together 0.9 to 1.1 times as fast (the voice's pitch and formants move with it), uniform; only
+  // for windows that are cut out of longer clips, as the middle stays in place and the ends come from beyond the window
+  double speed = 0;
   double audio_mask_probability = 0;  // one stretch of samples is set to 0
   double audio_mask_seconds = 0.2;    // its longest length
   bool audio_noise = true;            // babble at one of the seven levels, see draw_training_snr
@@ -53,6 +56,12 @@ io::Frames centre_crop(const FrameGeometry& geometry, const io::Frames& frames);
 
 // Area averaging when smaller, bilinear when larger.
 io::Frames resize(const io::Frames& frames, int height, int width);
+
+// The middle of a longer stretch, `speed` times as fast: `count` frames or samples around the source's middle. Frames
+// are blended with their neighbours, samples interpolated cubically; what lies beyond the source is its nearest frame,
+// and 0.
+io::Frames change_speed(const io::Frames& frames, int count, double speed);
+io::Waveform change_speed(const io::Waveform& wave, size_t count, double speed);
 
 // Time masking of the sound, in place.
 void mask_audio(const AugmentSettings& settings, io::Waveform& wave, Random random);

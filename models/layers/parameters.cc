@@ -47,6 +47,7 @@ void initialise(const Parameter& p, uint64_t seed, float* out) {
       break;
     case Init::Kind::uniform:
       for (int64_t i = 0; i < n; ++i) out[i] = static_cast<float>(p.init.value * (2 * random.uniform() - 1));
+      for (int64_t i = n / 4; i < n / 2; ++i) out[i] += p.init.forget;
       break;
     case Init::Kind::normal:  // Box and Muller
       for (int64_t i = 0; i < n; i += 2) {

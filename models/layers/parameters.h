@@ -15,7 +15,8 @@ namespace avsr::layers {
 // How a parameter starts. conv: N(0, sqrt(2 / (kernel x out channels))); uniform: U(-bound, bound).
 struct Init {
   enum class Kind : uint8_t { constant, normal, uniform } kind = Kind::constant;
-  float value = 0;  // the constant, the deviation or the bound
+  float value = 0;   // the constant, the deviation or the bound
+  float forget = 0;  // uniform: added to the second of four quarters, the forget gates of an LSTM's bias
 };
 
 struct Parameter {

@@ -23,6 +23,8 @@ RecurrentStack::RecurrentStack(backend::Backend& backend, ParameterArena& arena,
                                Options options)
     : backend_(backend) {
   const Init init{Init::Kind::uniform, 1 / std::sqrt(static_cast<float>(options.hidden))};
+  Init bias_init = init;
+  if (options.cell == backend::Cell::lstm) bias_init.forget = options.forget_bias;
   const int64_t gates = int64_t{backend::gates_of(options.cell)} * options.hidden;
   for (int i = 0; i < options.layers; ++i) {
     OneLayer& layer = layers_.emplace_back();
@@ -33,7 +35,8 @@ RecurrentStack::RecurrentStack(backend::Backend& backend, ParameterArena& arena,
       const std::string base = fmt::format("{}/layer{}/{}/", path, i, d == 0 ? "forward" : "backward");
       layer.parameters[d] = {arena.declare(base + "w_ih", {gates, input}, init),
                              arena.declare(base + "w_hh", {gates, options.hidden}, init),
-                             arena.declare(base + "b_ih", {gates}, init), arena.declare(base + "b_hh", {gates}, init)};
+                             arena.declare(base + "b_ih", {gates}, bias_init),
+                             arena.declare(base + "b_hh", {gates}, init)};
     }
   }
 }

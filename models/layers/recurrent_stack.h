@@ -11,13 +11,15 @@
 namespace avsr::layers {
 
 // Each layer reads (B, T, D) and writes (B, T, 2 hidden). Parameters of layer i, both directions, as PyTorch:
-// `<path>/layer<i>/{forward,backward}/{w_ih,w_hh,b_ih,b_hh}`, all U(-1/sqrt(hidden), 1/sqrt(hidden)).
+// `<path>/layer<i>/{forward,backward}/{w_ih,w_hh,b_ih,b_hh}`, all U(-1/sqrt(hidden), 1/sqrt(hidden)),
+// and options.forget_bias more for an LSTM's forget gates.
 class RecurrentStack {
  public:
   struct Options {
     backend::Cell cell = backend::Cell::lstm;
     int input = 0, hidden = 0, layers = 2;
     float input_dropout = 0, hidden_dropout = 0;  // on the first, on each further layer's input
+    float forget_bias = 0;                        // added to the first b_ih of an LSTM's forget gates
   };
   RecurrentStack(backend::Backend& backend, ParameterArena& arena, const std::string& path, Options options);
 

@@ -59,8 +59,9 @@ void write_small_corpus(const std::string& folder, bool sentences) {
     writer.add(sentence);
   }
   writer.finish();
-  io::write_file_atomically(folder + "/dataset.json",
-                            std::string_view(R"({"crop": {"method": "fixed", "top": 0, "left": 0, "size": 24}})"));
+  io::write_file_atomically(
+      folder + "/dataset.json",
+      std::string_view(R"({"crop": {"method": "fixed", "top": 0, "left": 0, "height": 24, "width": 24}})"));
 }
 
 std::string small_recipe_text() {

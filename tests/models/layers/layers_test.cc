@@ -251,6 +251,21 @@ std::string cell_name(const ::testing::TestParamInfo<backend::Cell>& tested) {
 INSTANTIATE_TEST_SUITE_P(Cells, Recurrent,
                          ::testing::Values(backend::Cell::lstm, backend::Cell::gru, backend::Cell::rnn), cell_name);
 
+TEST_P(Recurrent, ForgetBiasLiftsTheForgetGatesOfAnLstmAlone) {
+  const auto biases = [&](float forget_bias) {
+    ParameterArena arena;
+    const RecurrentStack stack(*backend_, arena, "rnn",
+                               {.cell = GetParam(), .input = 6, .hidden = 5, .layers = 1, .forget_bias = forget_bias});
+    arena.allocate(*backend_, 3);
+    return backend_->values(arena.at("rnn/layer0/backward/b_ih").value);
+  };
+  const std::vector<float> plain = biases(0), lifted = biases(1);
+  for (size_t i = 0; i < plain.size(); ++i) {
+    const bool forget_gate = GetParam() == backend::Cell::lstm && i >= 5 && i < 10;  // PyTorch's order: i, f, g, o
+    EXPECT_FLOAT_EQ(lifted[i], plain[i] + (forget_gate ? 1 : 0)) << i;
+  }
+}
+
 TEST_F(Layers, DropoutGradientUsesTheSameMask) {
   Dropout dropout(*backend_, 0.5f);
   const Tensor x = random_tensor({1, 1000});

@@ -1,0 +1,199 @@
+// The commands as a user calls them: help, complaints, what they print, write and return. One small corpus and one run
+// of its recipe serve all.
+#include "pipeline/commands.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <numbers>
+#include <optional>
+#include <stdexcept>
+
+#include "io/atomic_file.h"
+#include "io/image_file.h"
+#include "io/sound_file.h"
+#include "io/video_writer.h"
+#include "tests/pipeline/small_corpus.h"
+
+namespace avsr::pipeline {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+
+struct Outcome {
+  int code = 0;
+  std::string out, error;       // stdout and stderr
+  std::string misuse, failure;  // what() of invalid_argument and of every other exception
+};
+
+Outcome call(int (*command)(const Arguments&), const Arguments& arguments) {
+  Outcome outcome;
+  testing::internal::CaptureStdout();
+  testing::internal::CaptureStderr();
+  try {
+    outcome.code = command(arguments);
+  } catch (const std::invalid_argument& error) {
+    outcome.misuse = error.what();
+    outcome.code = 2;
+  } catch (const std::exception& error) {
+    outcome.failure = error.what();
+    outcome.code = 1;
+  }
+  outcome.out = testing::internal::GetCapturedStdout();
+  outcome.error = testing::internal::GetCapturedStderr();
+  return outcome;
+}
+
+TEST(Commands, HelpShowsAnExampleAndUnknownOptionsTheNearest) {
+  for (const Command& command : all_commands()) {
+    const Outcome help = call(command.run, {"--help"});
+    EXPECT_EQ(help.code, 0) << command.name;
+    EXPECT_THAT(help.out, AllOf(HasSubstr("xample"), HasSubstr(std::string("avsr ") + command.name)));
+    EXPECT_THAT(call(command.run, {"--no-such-option"}).misuse, HasSubstr("no-such-option")) << command.name;
+  }
+}
+
+TEST(Commands, MissingArgumentsAreNamed) {
+  EXPECT_THAT(call(run_train, {"demo", "--out", "x"}).misuse, HasSubstr("data"));
+  EXPECT_THAT(call(run_train, {"no-such-recipe", "--data", "x", "--out", "x"}).misuse +
+                  call(run_train, {"no-such-recipe", "--data", "x", "--out", "x"}).failure,
+              HasSubstr("no-such-recipe"));
+  EXPECT_THAT(call(run_transcribe, {"only.safetensors", "--out", "x"}).misuse, HasSubstr("at least one media file"));
+  EXPECT_THAT(call(run_inspect, {"/no/such/file"}).failure, HasSubstr("/no/such/file"));
+}
+
+// A corpus and a trained run, made once for all tests of the suite.
+class CommandsOnARun : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    folder_.emplace();
+    write_small_corpus(*folder_ / "data");
+    io::write_file_atomically(*folder_ / "small.yaml", small_recipe_text());
+    trained_ = call(run_train, train_arguments());
+  }
+  static void TearDownTestSuite() { folder_.reset(); }
+
+  static Arguments train_arguments() {
+    return {*folder_ / "small.yaml",  "--data", *folder_ / "data", "--out", *folder_ / "run", "--threads", "1", "--set",
+            "stages.v-conv.epochs=20"};
+  }
+  static std::string path(const std::string& name) { return *folder_ / name; }
+  static std::string model(const std::string& stage) { return path("run/" + stage + "/model.safetensors"); }
+
+  // A bar that moves down, as the corpus' word of that name.
+  static std::string falling_bar(const std::string& name, int frames) {
+    io::Frames pictures{frames, kSmallCrop, kSmallCrop, {}};
+    pictures.pixels.assign(pictures.frame_size() * static_cast<size_t>(frames), 40);
+    for (int t = 0; t < frames; ++t)
+      std::fill_n(pictures.frame(t) + t % kSmallCrop * kSmallCrop, kSmallCrop, uint8_t{220});
+    io::VideoWriterOptions options;
+    options.layout = io::PixelLayout::kGrey;
+    options.crf = 5;
+    io::write_video(path(name), pictures, {}, options);
+    return path(name);
+  }
+
+  static std::optional<io::TemporaryFolder> folder_;
+  static Outcome trained_;
+};
+std::optional<io::TemporaryFolder> CommandsOnARun::folder_;
+Outcome CommandsOnARun::trained_;
+
+TEST_F(CommandsOnARun, TrainSaysWhatItDidAndWhatComesNext) {
+  EXPECT_EQ(trained_.code, 0) << trained_.failure << trained_.misuse;
+  EXPECT_THAT(trained_.out, AllOf(HasSubstr("recipe small"), HasSubstr("next: avsr evaluate")));
+  for (const char* name : {"audio", "video", "audiovisual"})
+    EXPECT_TRUE(fs::exists(path(std::string("run/") + name + ".safetensors"))) << name;
+  EXPECT_THAT(call(run_train, train_arguments()).failure, HasSubstr("--resume")) << "a second run must not overwrite";
+}
+
+TEST_F(CommandsOnARun, EvaluateWritesARowForEachModelAndLevel) {
+  const Outcome outcome =
+      call(run_evaluate, {path("run/audio.safetensors"), path("run/video.safetensors"), "--data", path("data"),
+                          "--noise", "white", "--snr", "clean,0", "--out", path("report"), "--threads", "1"});
+  ASSERT_EQ(outcome.code, 0) << outcome.failure << outcome.misuse;
+  const json results = json::parse(io::read_text_file(path("report/results.json")));
+  const json& rows = results.is_array() ? results : results.at("rows");
+  ASSERT_EQ(rows.size(), 4u);
+  for (const json& row : rows) {
+    for (const char* key : {"model", "streams", "noise", "snr_db", "accuracy", "clips"})
+      EXPECT_TRUE(row.contains(key)) << key;
+    EXPECT_EQ(row.at("clips"), 8);
+  }
+  EXPECT_THAT(call(run_evaluate, {model("a-rec"), "--data", path("data"), "--snr", "loud"}).misuse, HasSubstr("loud"));
+  EXPECT_THAT(call(run_evaluate, {model("a-rec"), "--data", path("absent")}).failure, HasSubstr("absent"));
+}
+
+TEST_F(CommandsOnARun, TranscribeReadsLipsInAVideoFile) {
+  const std::string video = falling_bar("bar.mp4", 29);
+  const Outcome outcome = call(run_transcribe, {model("v-conv"), video, "--out", path("text"), "--unknown-below",
+                                                "0.01", "--format", "txt,srt,vtt,json", "--threads", "1"});
+  ASSERT_EQ(outcome.code, 0) << outcome.error << outcome.failure << outcome.misuse;
+  EXPECT_THAT(io::read_text_file(path("text/bar.txt")), HasSubstr("down"));
+  EXPECT_THAT(io::read_text_file(path("text/bar.srt")), HasSubstr("00:00:00,000 --> 00:00:01,160"));
+  EXPECT_THAT(io::read_text_file(path("text/bar.vtt")), HasSubstr("WEBVTT"));
+  const json transcript = json::parse(io::read_text_file(path("text/bar.json")));
+  EXPECT_EQ(transcript.at("frames"), 29);
+  EXPECT_EQ(transcript.at("words").at(0).at("text"), "down");
+  EXPECT_EQ(transcript.at("words").at(0).at("alternatives").size(), 2u);
+}
+
+TEST_F(CommandsOnARun, TranscribeGoesOnAfterABadFileAndFails) {
+  const std::string video = falling_bar("good.mp4", 60);
+  io::write_file_atomically(path("bad.mp4"), "no video");
+  io::write_file_atomically(path("silent.wav"), "no sound");
+  const Outcome outcome = call(run_transcribe, {model("v-conv"), path("bad.mp4"), video, path("absent.mp4"), "--out",
+                                                path("mixed"), "--threads", "1"});
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_EQ(outcome.failure + outcome.misuse, "");
+  EXPECT_TRUE(fs::exists(path("mixed/good.json")));
+  EXPECT_FALSE(fs::exists(path("mixed/bad.json")));
+  EXPECT_THAT(outcome.error, AllOf(HasSubstr("bad.mp4"), HasSubstr("absent.mp4"), HasSubstr("2 of 3 files failed")));
+  EXPECT_THAT(call(run_transcribe, {model("v-conv"), video, "--out", path("x"), "--format", "doc"}).misuse,
+              HasSubstr("doc"));
+}
+
+TEST_F(CommandsOnARun, InspectTellsWhatAModelIs) {
+  const Outcome outcome = call(run_inspect, {path("run/audiovisual.safetensors")});
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_THAT(outcome.out, AllOf(HasSubstr("2: down, up"), HasSubstr("architecture"), HasSubstr("provenance")));
+  io::write_file_atomically(path("broken.safetensors"), "broken");
+  EXPECT_THAT(call(run_inspect, {path("broken.safetensors")}).failure, HasSubstr("broken.safetensors"));
+}
+
+TEST_F(CommandsOnARun, InspectShowsTheClipsOfPreparedData) {
+  const Outcome outcome = call(run_inspect, {path("data"), "--sheet", path("data.png")});
+  EXPECT_EQ(outcome.code, 0) << outcome.failure;
+  EXPECT_THAT(outcome.out, AllOf(HasSubstr("clips              40"), HasSubstr("train            24")));
+  const io::Image sheet = io::read_image(path("data.png"), 1);
+  EXPECT_GE(sheet.width, 15 * kSmallCrop);
+  EXPECT_GE(sheet.height, 3 * kSmallCrop) << "40 tiles, 15 a row";
+}
+
+TEST_F(CommandsOnARun, InspectLooksIntoAMediaFile) {
+  const std::string video = falling_bar("look.mp4", 50);
+  const Outcome fixed = call(run_inspect, {video, "--crop", "fixed", "--sheet", path("look.png")});
+  EXPECT_EQ(fixed.code, 0) << fixed.failure;
+  EXPECT_THAT(fixed.out,
+              AllOf(HasSubstr("24x24"), HasSubstr("50 frames at 25 a second"), HasSubstr("audio              none")));
+  EXPECT_THAT(call(run_inspect, {video, "--crop", "round"}).misuse, HasSubstr("round"));
+
+  io::Waveform tone;
+  for (int i = 0; i < io::kSampleRate; ++i)
+    tone.samples.push_back(static_cast<float>(0.3 * std::sin(2 * std::numbers::pi * 440 * i / io::kSampleRate)));
+  io::write_wav(path("tone.wav"), tone);
+  const Outcome sound = call(run_inspect, {path("tone.wav"), "--sheet", path("none.png")});
+  EXPECT_EQ(sound.code, 0) << sound.failure;
+  EXPECT_THAT(sound.out, AllOf(HasSubstr("video              none"), HasSubstr("16000 samples")));
+  EXPECT_FALSE(fs::exists(path("none.png")));
+}
+
+}  // namespace
+}  // namespace avsr::pipeline
