@@ -4,8 +4,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <map>
+#include <set>
 #include <stdexcept>
-#include <unordered_map>
 
 #include "models/safetensors.h"
 
@@ -49,39 +50,52 @@ bool wanted(const std::string& name, const std::vector<std::string>& prefixes) {
                      [&](const std::string& prefix) { return layers::under_path(name, prefix); });
 }
 
+using Shapes = std::map<std::string, backend::Shape>;
+
+// What keeps the parts under these prefixes from being copied out of `where`, which has tensors of these shapes.
+std::vector<std::string> misfits(const Shapes& source, const std::string& where, const ParameterArena& arena,
+                                 const std::vector<std::string>& prefixes) {
+  std::vector<std::string> problems;
+  std::set<std::string> known;
+  for (const Parameter* p : arena.all()) {
+    if (!wanted(p->name, prefixes)) continue;
+    known.insert(p->name);
+    const auto found = source.find(p->name);
+    if (found == source.end())
+      problems.push_back(fmt::format("{} {}: not in {}", p->name, p->value.shape.text(), where));
+    else if (found->second != p->value.shape)
+      problems.push_back(
+          fmt::format("{}: expected {}, {} has {}", p->name, p->value.shape.text(), where, found->second.text()));
+  }
+  for (const auto& [name, shape] : source)
+    if (wanted(name, prefixes) && !known.count(name))
+      problems.push_back(fmt::format("{} {}: in {}, not in the network", name, shape.text(), where));
+  return problems;
+}
+
+void require_parts(const ParameterArena& arena, const std::vector<std::string>& prefixes) {
+  for (const std::string& prefix : prefixes)
+    if (std::none_of(arena.all().begin(), arena.all().end(),
+                     [&](const Parameter* p) { return layers::under_path(p->name, prefix); }))
+      throw std::invalid_argument(fmt::format("[model file] the network has no part {} to load", prefix));
+}
+
 LoadReport copy_parameters(const std::filesystem::path& path, const SafetensorsFile& file, ParameterArena& arena,
                            const std::vector<std::string>& prefixes) {
-  std::unordered_map<std::string, const HostTensor*> in_file;
-  for (const HostTensor& t : file.tensors) in_file.emplace(t.name, &t);
-  LoadReport report;
-  std::vector<std::string> problems;
-  std::vector<std::pair<Parameter*, const HostTensor*>> copies;
-  for (Parameter* p : arena.all()) {
-    if (!wanted(p->name, prefixes)) continue;
-    const auto found = in_file.find(p->name);
-    if (found == in_file.end()) {
-      problems.push_back(fmt::format("{} {}: not in the file", p->name, p->value.shape.text()));
-      continue;
-    }
-    if (found->second->shape != p->value.shape)
-      problems.push_back(
-          fmt::format("{}: expected {}, the file has {}", p->name, p->value.shape.text(), found->second->shape.text()));
-    copies.emplace_back(p, found->second);
-    in_file.erase(found);
-  }
-  for (const HostTensor& t : file.tensors) {
-    if (!in_file.count(t.name)) continue;
-    if (wanted(t.name, prefixes))
-      problems.push_back(fmt::format("{} {}: in the file, not in the network", t.name, t.shape.text()));
-    else
-      report.ignored.push_back(t.name);
-  }
+  Shapes shapes;
+  for (const HostTensor& t : file.tensors) shapes.emplace(t.name, t.shape);
+  const std::vector<std::string> problems = misfits(shapes, "the file", arena, prefixes);
   if (!problems.empty())
     throw std::runtime_error(fmt::format("{}: does not fit the network under {}:\n  {}", path.string(),
                                          fmt::join(prefixes, ", "), fmt::join(problems, "\n  ")));
-  for (const auto& [p, tensor] : copies) {
-    arena.backend().upload(tensor->values.data(), p->value);
-    report.loaded.push_back(p->name);
+  LoadReport report;
+  for (const HostTensor& t : file.tensors) {
+    if (!wanted(t.name, prefixes)) {
+      report.ignored.push_back(t.name);
+      continue;
+    }
+    arena.backend().upload(t.values.data(), arena.at(t.name).value);
+    report.loaded.push_back(t.name);
   }
   arena.touch();
   return report;
@@ -123,11 +137,18 @@ ModelFile read_model_header(const std::filesystem::path& path) {
 
 LoadReport load_parameters(const std::filesystem::path& path, ParameterArena& arena,
                            const std::vector<std::string>& prefixes) {
-  for (const std::string& prefix : prefixes)
-    if (std::none_of(arena.all().begin(), arena.all().end(),
-                     [&](const Parameter* p) { return layers::under_path(p->name, prefix); }))
-      throw std::invalid_argument(fmt::format("[model file] the network has no part {} to load", prefix));
+  require_parts(arena, prefixes);
   return copy_parameters(path, read_safetensors(path), arena, prefixes);
+}
+
+void check_parts(const ParameterArena& source, const ParameterArena& arena, const std::vector<std::string>& prefixes) {
+  require_parts(arena, prefixes);
+  Shapes shapes;
+  for (const Parameter* p : source.all()) shapes.emplace(p->name, p->value.shape);
+  const std::vector<std::string> problems = misfits(shapes, "the source", arena, prefixes);
+  if (!problems.empty())
+    throw std::invalid_argument(fmt::format("[model file] the source does not fit the network under {}:\n  {}",
+                                            fmt::join(prefixes, ", "), fmt::join(problems, "\n  ")));
 }
 
 }  // namespace avsr::models

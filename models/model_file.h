@@ -45,5 +45,9 @@ struct LoadReport {
 // and the arena lacks, before anything is copied. A prefix that matches nothing in the arena is std::invalid_argument.
 LoadReport load_parameters(const std::filesystem::path& path, layers::ParameterArena& arena,
                            const std::vector<std::string>& prefixes);
+// Throws what load_parameters would throw for a file made from `source`, as std::invalid_argument. Declared arenas
+// will do.
+void check_parts(const layers::ParameterArena& source, const layers::ParameterArena& arena,
+                 const std::vector<std::string>& prefixes);
 
 }  // namespace avsr::models

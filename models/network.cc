@@ -32,8 +32,7 @@ struct StreamRecurrent {
 
 class AvsrNetwork final : public Network {
  public:
-  AvsrNetwork(backend::Backend& backend, const NetworkConfig& config, uint64_t seed)
-      : Network(config), backend_(backend) {
+  AvsrNetwork(backend::Backend& backend, const NetworkConfig& config) : Network(config), backend_(backend) {
     if (config.streams != Streams::audio) video_.emplace(backend, arena_, scratch_, config.video);
     if (video_) build_back_end("video", config.video.embedding, video_recurrent_);
     if (config.streams != Streams::video) audio_.emplace(backend, arena_, scratch_, config.audio);
@@ -42,7 +41,6 @@ class AvsrNetwork final : public Network {
       fusion_.emplace(backend, arena_, "fusion/recurrent", stack_options(config.fusion, 4 * config.recurrent.hidden));
       build_head("fusion", config.fusion);
     }
-    arena_.allocate(backend, seed);
   }
 
   const Tensor& forward(const Inputs& inputs, Mode mode, uint64_t step_seed, Lengths& steps) override;
@@ -245,8 +243,14 @@ const Tensor& AvsrNetwork::features(const std::string& part) const {
 }  // namespace
 
 std::unique_ptr<Network> make_network(backend::Backend& backend, const NetworkConfig& config, uint64_t seed) {
+  auto network = declare_network(backend, config);
+  network->parameters().allocate(backend, seed);
+  return network;
+}
+
+std::unique_ptr<Network> declare_network(backend::Backend& backend, const NetworkConfig& config) {
   config.validate();
-  return std::make_unique<AvsrNetwork>(backend, config, seed);
+  return std::make_unique<AvsrNetwork>(backend, config);
 }
 
 }  // namespace avsr::models

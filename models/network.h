@@ -63,5 +63,8 @@ class Network {
 
 // Throws std::invalid_argument naming the setting when the configuration is inconsistent.
 std::unique_ptr<Network> make_network(backend::Backend& backend, const NetworkConfig& config, uint64_t seed);
+// The same with its parameters declared (names, shapes) but without memory: for checks ahead of a long run. It cannot
+// compute.
+std::unique_ptr<Network> declare_network(backend::Backend& backend, const NetworkConfig& config);
 
 }  // namespace avsr::models

@@ -6,11 +6,13 @@
 
 #include <algorithm>
 #include <ctime>
+#include <map>
 #include <optional>
 #include <set>
 #include <stdexcept>
 
 #include "io/atomic_file.h"
+#include "models/model_file.h"
 
 namespace avsr::pipeline {
 namespace {
@@ -39,6 +41,7 @@ class Schedule {
  public:
   Schedule(backend::Backend& backend, const RunSettings& settings)
       : backend_(backend), settings_(settings), recipe_(settings.recipe), info_(read_dataset_info(settings.data)) {
+    check_stages();
     open_run();
     choose_stages();
   }
@@ -86,6 +89,25 @@ class Schedule {
     if (run_.at("data_hash") != info_.hash)
       throw std::runtime_error(fmt::format("[train] {} holds a run on other data: hash {}, now {} ({})", out,
                                            run_.at("data_hash").get<std::string>(), info_.hash, settings_.data));
+  }
+
+  // A late stage with a mistyped path must not be found out hours later. Every stage is checked, chosen or not: what is
+  // wrong in the recipe is wrong.
+  void check_stages() const {
+    std::map<std::string, std::unique_ptr<models::Network>> networks;
+    for (const Stage& stage : recipe_.stages) {
+      try {
+        // Paths do not depend on the number of labels, which only the data know.
+        auto network = models::declare_network(backend_, network_of(recipe_, stage, 1));
+        for (const Load& load : stage.load)
+          models::check_parts(networks.at(load.from)->parameters(), network->parameters(), load.parts);
+        network->parameters().train_only(stage.train);
+        networks[stage.name] = std::move(network);
+      } catch (const std::invalid_argument& error) {
+        throw std::invalid_argument(
+            fmt::format("[train] stage '{}' of recipe '{}': {}", stage.name, recipe_.name, error.what()));
+      }
+    }
   }
 
   void choose_stages() {

@@ -28,8 +28,6 @@ YAML::Node StrictMap::node(const std::string& key) {
   return constant[key];
 }
 
-bool StrictMap::has(const std::string& key) { return node(key).IsDefined(); }
-
 void StrictMap::wrong_kind(const YAML::Node& found, const std::string& key) {
   complain(found, origin_,
            fmt::format("the value of '{}' in {} is of the wrong kind: {}", key, where_,

@@ -3,7 +3,10 @@
 
 #include <yaml-cpp/yaml.h>
 
+#include <algorithm>
+#include <cmath>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 namespace avsr::pipeline {
@@ -17,7 +20,6 @@ class StrictMap {
  public:
   StrictMap(const YAML::Node& node, std::string origin, std::string where);
 
-  bool has(const std::string& key);
   YAML::Node node(const std::string& key);  // undefined when absent
 
   template <typename T>
@@ -28,7 +30,7 @@ class StrictMap {
   template <typename T>
   void read(const std::string& key, T& value, T lowest, T highest) {
     read(key, value);
-    if (value < lowest || value > highest) out_of_range(key, lowest, highest);
+    if (!(value >= lowest && value <= highest)) out_of_range(key, lowest, highest);
   }
   // One of the names, whose index becomes the value.
   template <typename E>
@@ -47,6 +49,14 @@ class StrictMap {
     } catch (const YAML::Exception&) {
       wrong_kind(found, key);
     }
+    if (!is_finite(value)) wrong_kind(found, key);
+  }
+  template <typename T>
+  static bool is_finite(const T& value) {
+    if constexpr (std::is_floating_point_v<T>) return std::isfinite(value);
+    if constexpr (std::is_same_v<T, std::vector<double>>)
+      return std::all_of(value.begin(), value.end(), [](double v) { return std::isfinite(v); });
+    return true;
   }
   [[noreturn]] void wrong_kind(const YAML::Node& found, const std::string& key);
   [[noreturn]] void out_of_range(const std::string& key, double lowest, double highest);

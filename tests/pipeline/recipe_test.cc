@@ -64,6 +64,9 @@ TEST(Recipe, WrongValuesAreRefused) {
   EXPECT_THAT(complaint(replaced(small_recipe_text(), "streams: audio", "streams: sound")),
               HasSubstr("audio, video, audiovisual"));
   EXPECT_THAT(complaint(replaced(small_recipe_text(), "crop: 20", "crop: -1")), HasSubstr("my.yaml"));
+  EXPECT_THAT(complaint(replaced(small_recipe_text(), "rate: 3.0e-3", "rate: .nan")), HasSubstr("'.nan'"));
+  EXPECT_THAT(complaint(replaced(small_recipe_text(), "levels_db: [10, 0]", "levels_db: [10, .inf]")),
+              HasSubstr("'levels_db'"));
   EXPECT_THAT(complaint("name: [unclosed"), HasSubstr("my.yaml:1:"));
   EXPECT_THAT(complaint("- a\n- b\n"), HasSubstr("mapping"));
   EXPECT_THAT(complaint("name: x\n"), HasSubstr("'stages'"));

@@ -117,6 +117,23 @@ TEST_F(ScheduleTest, StageOrderIsEnforced) {
   EXPECT_THROW(run_schedule(*backend_, run), std::invalid_argument);
 }
 
+TEST_F(ScheduleTest, AMistakeInALateStageIsFoundBeforeTheFirst) {
+  const std::pair<std::string, std::string> mistakes[] = {
+      {"stages.join.train=[fusoin]", "fusoin"},
+      {"stages.v-rec.load=[{from: v-conv, parts: [video/trunc]}]", "video/trunc"},
+      {"stages.v-rec.load=[{from: v-conv, parts: [video/head]}]", "video/head/weight (1, 16): not in the source"}};
+  for (const auto& [change, complaint] : mistakes) {
+    const RunSettings run = settings("run", {change});
+    try {
+      run_schedule(*backend_, run);
+      ADD_FAILURE() << change;
+    } catch (const std::invalid_argument& error) {
+      EXPECT_THAT(error.what(), HasSubstr(complaint));
+      EXPECT_FALSE(std::filesystem::exists(run.out));  // nothing was made
+    }
+  }
+}
+
 // Stops the run at every `every`th batch and goes on, until it is through.
 void run_in_pieces(backend::Backend& backend, RunSettings run, int every) {
   std::atomic<bool> stop{false};
