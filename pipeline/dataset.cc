@@ -1,7 +1,6 @@
 #include "pipeline/dataset.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -14,10 +13,6 @@
 
 namespace avsr::pipeline {
 namespace {
-
-uint64_t half_of_memory() {
-  return static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE)) / 2;
-}
 
 bool needs_video(models::Streams streams) { return streams != models::Streams::audio; }
 bool needs_audio(models::Streams streams) { return streams != models::Streams::video; }
@@ -52,6 +47,11 @@ std::vector<std::string> labels_of(const io::ShardDataset& shards) {
 }
 
 }  // namespace
+
+io::ClipPart part_of(models::Streams streams) {
+  if (streams == models::Streams::audiovisual) return io::ClipPart::kBoth;
+  return streams == models::Streams::video ? io::ClipPart::kVideo : io::ClipPart::kAudio;
+}
 
 Stretch cut_stretch(const StoredClip& clip, int first_frame, int frames) {
   Stretch stretch;
@@ -118,7 +118,7 @@ std::unique_ptr<Dataset> Dataset::open(const std::string& folder, const std::str
 }
 
 Dataset::Dataset(io::ShardDataset shards, const Settings& settings) : shards_(std::move(shards)), settings_(settings) {
-  if (settings_.cache_bytes == 0) settings_.cache_bytes = half_of_memory();
+  if (!settings_.cache) settings_.cache = make_cache_budget();
   labels_ = settings.labels.empty() ? labels_of(shards_) : settings.labels;
   if (settings.background && settings.labels.empty())
     labels_.insert(std::lower_bound(labels_.begin(), labels_.end(), kBackgroundLabel), kBackgroundLabel);
@@ -139,6 +139,8 @@ Dataset::Dataset(io::ShardDataset shards, const Settings& settings) : shards_(st
     notes_.push_back(
         fmt::format("{} clips have no word among the {} labels and are left out", unlabelled, labels_.size()));
 }
+
+Dataset::~Dataset() { settings_.cache->give_back(cached_bytes_); }
 
 bool Dataset::usable(int index) const {
   const io::Clip& clip = record(index);
@@ -201,11 +203,11 @@ std::shared_ptr<const StoredClip> Dataset::clip(int index) const {
     if (cache_[static_cast<size_t>(index)]) return cache_[static_cast<size_t>(index)];
   }
   // Decoded outside the lock: two threads may decode the same clip, and one result is dropped.
-  auto stored = to_stored(shards_.read(index));
+  auto stored = to_stored(shards_.read(index, part_of(settings_.streams)));
   const std::lock_guard lock(mutex_);
   auto& slot = cache_[static_cast<size_t>(index)];
   if (slot) return slot;
-  if (cached_bytes_ + bytes_of(*stored) <= settings_.cache_bytes) {
+  if (settings_.cache->take(bytes_of(*stored))) {
     cached_bytes_ += bytes_of(*stored);
     slot = stored;
   }

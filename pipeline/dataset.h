@@ -11,6 +11,7 @@
 #include "io/clip.h"
 #include "io/shards.h"
 #include "models/network_config.h"
+#include "pipeline/clip_cache.h"
 
 namespace avsr::pipeline {
 
@@ -32,6 +33,9 @@ struct Sample {
   bool whole = true;  // the clip as it is; otherwise a window around a word
   std::string key;    // unique: the clip's key, with "/N" for its Nth word
 };
+
+// What of a clip these streams need decoded.
+io::ClipPart part_of(models::Streams streams);
 
 // The frames and samples of a stretch: beyond the clip's ends its edge frame is repeated and its sound is silence. The
 // waveform has frames * 640 samples. A stream that the clip lacks stays empty.
@@ -59,9 +63,10 @@ class Dataset {
     models::Streams streams = models::Streams::audiovisual;  // clips that lack one of them are left out
     int window_frames = 29;
     bool background = false;  // windows between and beside the words of sentences too, labelled kBackgroundLabel
-    std::vector<std::string> labels;  // empty: the sorted distinct labels or words of the split
-    uint64_t cache_bytes = 0;         // 0: half of the machine's memory
+    std::vector<std::string> labels;     // empty: the sorted distinct labels or words of the split
+    std::shared_ptr<CacheBudget> cache;  // for decoded clips, shared with other datasets; null: one of its own
   };
+  ~Dataset();  // gives back what it took of the budget
   // Throws std::runtime_error when the folder is not prepared or the split has no usable example.
   static std::unique_ptr<Dataset> open(const std::string& folder, const std::string& split, const Settings& settings);
 
@@ -72,7 +77,7 @@ class Dataset {
   std::vector<std::string> talkers() const;                  // sorted, distinct, of the examples; "" where unknown
   std::vector<std::string> notes() const { return notes_; }  // what was left out and why, one sentence each
 
-  // Thread-safe; decodes on first use.
+  // Only the streams that the settings name. Thread-safe; decodes on first use.
   std::shared_ptr<const StoredClip> clip(int index) const;
 
  private:
@@ -90,7 +95,7 @@ class Dataset {
   std::vector<std::string> notes_;
   mutable std::mutex mutex_;
   mutable std::vector<std::shared_ptr<const StoredClip>> cache_;
-  mutable uint64_t cached_bytes_ = 0;
+  mutable uint64_t cached_bytes_ = 0;  // taken from the budget
 };
 
 }  // namespace avsr::pipeline

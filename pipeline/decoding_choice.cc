@@ -77,7 +77,7 @@ Choice choose(Recognizer& recognizer, const std::string& data, const std::string
   for (int i = 0; i < shards.size(); i += step) {
     const io::ClipRecord& record = shards.record(i);
     if ((wants_video && record.clip.mouth.count == 0) || (wants_audio && record.samples == 0)) continue;
-    const io::Clip clip = shards.read(i);
+    const io::Clip clip = shards.read(i, part_of(recognizer.streams()));
     SlidingWindows windows = windows_of_clip(recognizer, clip, kHopFrames);
     if (clip.label.empty()) {
       std::vector<std::string> words;

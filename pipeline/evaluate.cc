@@ -108,7 +108,7 @@ double EvaluationRow::accuracy() const {
 }
 
 TestNoise open_test_noise(const EvaluationSettings& settings, const Dataset& split,
-                          const std::vector<std::string>& training_talkers) {
+                          const std::vector<std::string>& training_talkers, const std::shared_ptr<CacheBudget>& cache) {
   TestNoise noise;
   if (settings.noise == "white") {
     noise.source = NoiseSource::white();
@@ -124,6 +124,7 @@ TestNoise open_test_noise(const EvaluationSettings& settings, const Dataset& spl
   if (other.size() > 0) {
     Dataset::Settings wanted;
     wanted.streams = models::Streams::audio;
+    wanted.cache = cache;
     noise.dataset = Dataset::open(settings.data, "other", wanted);
     noise.source = NoiseSource::babble({noise.dataset.get(), clips_of(*noise.dataset)}, babble);
     return noise;
@@ -151,6 +152,7 @@ Evaluation evaluate(const std::vector<std::unique_ptr<Recognizer>>& models, cons
   wanted.streams = streams_of(models);
   wanted.labels = models.front()->labels();
   wanted.window_frames = models.front()->rule().window_frames;
+  wanted.cache = make_cache_budget(settings.cache_gb);
   const auto dataset = Dataset::open(settings.data, settings.split, wanted);
 
   Evaluation evaluation;
@@ -161,7 +163,7 @@ Evaluation evaluate(const std::vector<std::unique_ptr<Recognizer>>& models, cons
       std::any_of(settings.levels_db.begin(), settings.levels_db.end(), [](const auto& l) { return l.has_value(); });
   TestNoise noise;
   if (noisy) {
-    noise = open_test_noise(settings, *dataset, training_talkers_of(models));
+    noise = open_test_noise(settings, *dataset, training_talkers_of(models), wanted.cache);
     evaluation.notes.insert(evaluation.notes.end(), noise.notes.begin(), noise.notes.end());
   }
   if (settings.freeze_frames)

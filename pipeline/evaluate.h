@@ -24,6 +24,7 @@ struct EvaluationSettings {
   uint64_t seed = 1;
   bool freeze_frames = false;  // every frame is replaced by the clip's first: what remains is no lip-reading
   int batch = 16, workers = 0;
+  double cache_gb = 0;  // memory for decoded clips, in GB; 0: half of what there is
 };
 
 // One model at one level.
@@ -52,7 +53,8 @@ struct TestNoise {
   std::vector<std::string> notes;
 };
 TestNoise open_test_noise(const EvaluationSettings& settings, const Dataset& split,
-                          const std::vector<std::string>& training_talkers);
+                          const std::vector<std::string>& training_talkers,
+                          const std::shared_ptr<CacheBudget>& cache = nullptr);
 
 // What an evaluation reports while it runs. Both may be empty.
 struct EvaluationReporter {

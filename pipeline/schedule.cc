@@ -133,6 +133,7 @@ class Schedule {
     data.streams = streams_of(recipe_);
     data.window_frames = recipe_.data.window_frames;
     data.background = recipe_.data.background;
+    data.cache = make_cache_budget(settings_.cache_gb);
     training_ = Dataset::open(settings_.data, "train", data);
     data.labels = training_->labels();
     data.background = false;  // accuracies are those of words
@@ -141,8 +142,10 @@ class Schedule {
       for (const std::string& note : dataset->notes()) say("note: " + note);
     say(fmt::format("{} training and {} validation examples of {} words", training_->samples().size(),
                     validation_->samples().size(), training_->labels().size()));
-    training_noise_ = babble_of(*training_, recipe_.data, settings_.reporter, "training");
-    validation_noise_ = babble_of(*validation_, recipe_.data, settings_.reporter, "validation");
+    if (data.streams != models::Streams::video) {
+      training_noise_ = babble_of(*training_, recipe_.data, settings_.reporter, "training");
+      validation_noise_ = babble_of(*validation_, recipe_.data, settings_.reporter, "validation");
+    }
 
     rule_.crop = info_.json.value("crop", nlohmann::json());
     rule_.geometry = recipe_.data.geometry;

@@ -22,6 +22,7 @@ struct RunSettings {
   bool resume = false;              // go on with the run that `out` holds
   int workers = 0;
   double checkpoint_minutes = 10;
+  double cache_gb = 0;  // memory for decoded clips, in GB; 0: half of what there is
   const std::atomic<bool>* stop = nullptr;
   Reporter reporter;
 };

@@ -1,0 +1,67 @@
+#include "pipeline/dataset.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <stdexcept>
+
+#include "io/atomic_file.h"
+#include "tests/pipeline/small_corpus.h"
+
+namespace avsr::pipeline {
+namespace {
+
+TEST(ClipCache, DatasetsShareOneBudget) {
+  TemporaryFolder folder;
+  write_small_corpus(folder.path());
+  const uint64_t clip_bytes = kSmallFrames * (kSmallCrop * kSmallCrop + 2 * io::kSamplesPerFrame);
+  Dataset::Settings settings;
+  settings.cache = std::make_shared<CacheBudget>(3 * clip_bytes + 1);
+  auto training = Dataset::open(folder.path(), "train", settings);
+  const auto validation = Dataset::open(folder.path(), "val", settings);
+  EXPECT_EQ(training->clip(0), training->clip(0));  // kept: not decoded again
+  training->clip(1);
+  EXPECT_EQ(validation->clip(0), validation->clip(0));
+  EXPECT_EQ(settings.cache->left(), 1u);
+  EXPECT_NE(validation->clip(1), validation->clip(1));  // no room
+  training.reset();
+  EXPECT_EQ(settings.cache->left(), 2 * clip_bytes + 1);
+}
+
+TEST(ClipCache, RespectsTheLimitsOfControlGroups) {
+  TemporaryFolder folder;
+  const std::string groups = folder / "cgroup";
+  const auto write = [&](const std::string& name, const std::string& text) {
+    std::filesystem::create_directories(std::filesystem::path(folder / name).parent_path());
+    io::write_file_atomically(folder / name, std::string_view(text));
+  };
+  write("cgroup", "0::/jobs/mine\n");
+  EXPECT_EQ(cgroup_memory_limit(groups, folder.path()), std::numeric_limits<uint64_t>::max());
+  write("jobs/mine/memory.max", "max\n");
+  write("jobs/memory.max", "5000\n");
+  write("memory.max", "7000\n");
+  EXPECT_EQ(cgroup_memory_limit(groups, folder.path()), 5000u);  // the lowest on the way up
+  write("cgroup", "12:cpu,cpuacct:/\n7:memory:/docker/unknown-here\n");
+  write("memory/memory.limit_in_bytes", "4000\n");
+  EXPECT_EQ(cgroup_memory_limit(groups, folder.path()), 4000u);
+  EXPECT_EQ(make_cache_budget(1.5)->left(), 1'500'000'000u);
+  EXPECT_THROW(make_cache_budget(-1), std::invalid_argument);
+}
+
+TEST(Dataset, DecodesOnlyTheStreamsThatAreWanted) {
+  TemporaryFolder folder;
+  write_small_corpus(folder.path());
+  Dataset::Settings settings;
+  settings.streams = models::Streams::audio;
+  const auto audio = Dataset::open(folder.path(), "train", settings)->clip(0);
+  EXPECT_EQ(audio->mouth.count, 0);
+  EXPECT_EQ(audio->samples.size(), static_cast<size_t>(kSmallFrames) * io::kSamplesPerFrame);
+  settings.streams = models::Streams::video;
+  const auto video = Dataset::open(folder.path(), "train", settings)->clip(0);
+  EXPECT_EQ(video->mouth.count, kSmallFrames);
+  EXPECT_TRUE(video->samples.empty());
+}
+
+}  // namespace
+}  // namespace avsr::pipeline
