@@ -12,29 +12,23 @@
 namespace avsr::pipeline {
 namespace {
 
-constexpr size_t kMostBanks = 64;  // beyond that many talkers one bank serves all
-
-struct Utterance {
-  std::string talker;
-  io::Waveform wave;
-};
-
 bool is_silent(const io::Waveform& wave) {
   return std::all_of(wave.samples.begin(), wave.samples.end(), [](float value) { return value == 0; });
 }
 
-std::vector<Utterance> collect(const NoiseSource::Utterances& source, int most) {
-  std::vector<Utterance> utterances;
-  const size_t count = source.clips.size(), wanted = std::min(count, static_cast<size_t>(most));
+std::shared_ptr<const preprocessing::NoiseBank> fill_bank(const NoiseSource::Utterances& source, size_t most,
+                                                          const preprocessing::BabbleSettings& settings) {
+  auto bank = std::make_shared<preprocessing::NoiseBank>(settings);
+  const size_t count = source.clips.size(), wanted = std::min(count, most);
   for (size_t i = 0; i < wanted; ++i) {
     const int clip = source.clips[i * count / wanted];
     const auto stored = source.dataset->clip(clip);
     if (stored->samples.empty()) continue;
     const int frames = static_cast<int>(stored->samples.size() / io::kSamplesPerFrame);
-    Utterance utterance{source.dataset->record(clip).speaker, cut_stretch(*stored, 0, frames).audio};
-    if (!is_silent(utterance.wave)) utterances.push_back(std::move(utterance));
+    io::Waveform wave = cut_stretch(*stored, 0, frames).audio;
+    if (!is_silent(wave)) bank->add(source.dataset->record(clip).speaker, std::move(wave));
   }
-  return utterances;
+  return bank;
 }
 
 }  // namespace
@@ -66,42 +60,23 @@ NoiseSource NoiseSource::file(const std::string& path) {
 }
 
 NoiseSource NoiseSource::babble(const Utterances& from, const preprocessing::BabbleSettings& settings, int most) {
-  const std::vector<Utterance> utterances = collect(from, most);
-  if (utterances.size() < static_cast<size_t>(settings.voices))
-    throw std::runtime_error(fmt::format("[noise] babble of {} voices needs as many utterances, got {}",
-                                         settings.voices, utterances.size()));
-  std::map<std::string, size_t> talkers;
-  for (const Utterance& utterance : utterances) ++talkers[utterance.talker];
-
-  const auto bank_but = [&](const std::string* absent) {
-    auto bank = std::make_shared<preprocessing::NoiseBank>(settings);
-    for (const Utterance& utterance : utterances)
-      if (!absent || utterance.talker != *absent) bank->add(utterance.talker, utterance.wave);
-    return bank;
-  };
   NoiseSource source;
-  const auto all = bank_but(nullptr);
-  source.banks_[""] = all;
-  if (talkers.size() <= kMostBanks)
-    for (const auto& [talker, count] : talkers)
-      if (!talker.empty() && utterances.size() - count >= static_cast<size_t>(settings.voices))
-        source.banks_[talker] = bank_but(&talker);
-  source.description_ = {{"kind", "babble"},
-                         {"voices", settings.voices},
-                         {"utterances", all->size()},
-                         {"talkers", all->talkers()},
-                         {"own_talker_left_out", source.banks_.size() > 1},
-                         {"hash", fmt::format("{:016x}", all->fingerprint())}};
+  source.bank_ = fill_bank(from, static_cast<size_t>(most), settings);
+  const preprocessing::NoiseBank& bank = *source.bank_;
+  if (bank.size() < static_cast<size_t>(settings.voices))
+    throw std::runtime_error(
+        fmt::format("[noise] babble of {} voices needs as many utterances, got {}", settings.voices, bank.size()));
+  const std::vector<std::string> talkers = bank.talkers();
+  const bool left_out = std::any_of(talkers.begin(), talkers.end(),
+                                    [&](const std::string& talker) { return bank.can_leave_out(talker); });
+  source.description_ = {
+      {"kind", "babble"},   {"voices", settings.voices},       {"utterances", bank.size()},
+      {"talkers", talkers}, {"own_talker_left_out", left_out}, {"hash", fmt::format("{:016x}", bank.fingerprint())}};
   return source;
 }
 
-const preprocessing::NoiseBank& NoiseSource::bank_without(const std::string& talker) const {
-  const auto found = banks_.find(talker);
-  return found != banks_.end() ? *found->second : *banks_.at("");
-}
-
 io::Waveform NoiseSource::make(uint64_t seed, const std::string& key, const std::string& talker, size_t samples) const {
-  if (!banks_.empty()) return bank_without(talker).babble(seed, key, samples);
+  if (bank_) return bank_->babble(seed, key, samples, talker);
   const uint64_t clip_key = preprocessing::derive_key(seed, preprocessing::hash_text(key));
   if (!file_) return preprocessing::white_noise(clip_key, samples);
   preprocessing::Random random(clip_key);

@@ -2,7 +2,6 @@
 // the same noise, whatever the model, the thread or the order.
 #pragma once
 
-#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -19,8 +18,9 @@ class NoiseSource {
   static NoiseSource white();
   // A sound file: each clip gets a stretch of it from a random place (repeated when the file is shorter).
   static NoiseSource file(const std::string& path);
-  // Babble of the examples' clips, at most `most` of them evenly spaced. With two talkers or more a clip's own talker
-  // is left out of its babble. Throws std::runtime_error when there are fewer utterances than voices.
+  // Babble of the examples' clips, at most `most` of them evenly spaced. A clip's own talker is left out of its babble
+  // where the other talkers have utterances enough. Throws std::runtime_error when there are fewer utterances than
+  // voices.
   struct Utterances {
     const Dataset* dataset = nullptr;
     std::vector<int> clips;  // of the dataset
@@ -34,12 +34,9 @@ class NoiseSource {
   const nlohmann::json& description() const { return description_; }
 
  private:
-  const preprocessing::NoiseBank& bank_without(const std::string& talker) const;
-
   nlohmann::json description_;
   std::shared_ptr<const io::Waveform> file_;
-  // One bank without each talker, and under "" one with all; empty unless babble.
-  std::map<std::string, std::shared_ptr<const preprocessing::NoiseBank>> banks_;
+  std::shared_ptr<const preprocessing::NoiseBank> bank_;  // null unless babble
 };
 
 // All clips that a dataset's examples come from, in order.

@@ -1,0 +1,52 @@
+#include "pipeline/noise_source.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "tests/pipeline/small_corpus.h"
+
+namespace avsr::pipeline {
+namespace {
+
+io::Waveform tone(int number) {
+  io::Waveform wave;
+  for (int i = 0; i < 2000; ++i) wave.samples.push_back(static_cast<float>(std::sin(0.01 * (number + 3) * i)));
+  return wave;
+}
+
+// Three utterances of each talker, but for those of `absent`.
+preprocessing::NoiseBank bank_of(int talkers, const std::string& absent = "") {
+  preprocessing::NoiseBank bank;
+  for (int i = 0; i < 3 * talkers; ++i) {
+    const std::string talker = "t" + std::to_string(i % talkers);
+    if (talker != absent) bank.add(talker, tone(i));
+  }
+  return bank;
+}
+
+TEST(Babble, WithoutATalkerIsTheBabbleOfTheOthers) {
+  for (const int talkers : {4, 70}) {
+    const preprocessing::NoiseBank all = bank_of(talkers);
+    EXPECT_EQ(all.babble(1, "clip", 3000, "t1").samples, bank_of(talkers, "t1").babble(1, "clip", 3000).samples);
+    EXPECT_NE(all.babble(1, "clip", 3000, "t1").samples, all.babble(1, "clip", 3000).samples);
+    EXPECT_EQ(all.babble(1, "clip", 3000, "").samples, all.babble(1, "clip", 3000).samples);
+  }
+  const preprocessing::NoiseBank few = bank_of(3);  // 6 utterances of others are no 8 voices
+  EXPECT_FALSE(few.can_leave_out("t1"));
+  EXPECT_EQ(few.babble(1, "clip", 3000, "t1").samples, few.babble(1, "clip", 3000).samples);
+}
+
+TEST(Babble, LeavesOutTheClipsOwnTalker) {
+  TemporaryFolder folder;
+  write_small_corpus(folder.path());
+  const auto dataset = Dataset::open(folder.path(), "train", {});
+  const NoiseSource noise = NoiseSource::babble({dataset.get(), clips_of(*dataset)}, {});
+  EXPECT_EQ(noise.description().at("own_talker_left_out"), true);
+  EXPECT_EQ(noise.description().at("utterances"), 24);
+  EXPECT_NE(noise.make(1, "clip", "t0", 5000).samples, noise.make(1, "clip", "t1", 5000).samples);
+  EXPECT_EQ(noise.make(1, "clip", "t0", 5000).samples, noise.make(1, "clip", "t0", 5000).samples);
+}
+
+}  // namespace
+}  // namespace avsr::pipeline
