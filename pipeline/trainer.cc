@@ -47,6 +47,7 @@ class StageTrainer {
         scorer_(backend, stage_.loss, network_->config().labels),
         validation_scorer_(backend, {stage_.loss.form, 0}, network_->config().labels),
         optimizer_(stage_.optimizer, network_->parameters(), freeze()) {
+    network_->set_statistics_move(stage_.statistics_move);
     if (std::filesystem::exists(checkpoint_path())) {
       progress_ =
           models::load_checkpoint(checkpoint_path(), network_->parameters(), optimizer_.tensors()).get<StageProgress>();
@@ -81,14 +82,10 @@ class StageTrainer {
     return models::make_network(backend, network_of(recipe_, stage_, labels), recipe_.seed);
   }
 
-  // Marks what trains and returns its ranges. Where the statistics of frozen parts are to move, the network runs those
-  // parts in training mode too, and only the optimizer leaves them alone.
+  // Marks what trains and returns its ranges.
   std::vector<std::pair<int64_t, int64_t>> freeze() {
-    layers::ParameterArena& arena = network_->parameters();
-    arena.train_only(stage_.train);
-    auto ranges = arena.trainable_ranges();
-    if (stage_.statistics_move) arena.train_only({""});
-    return ranges;
+    network_->parameters().train_only(stage_.train);
+    return network_->parameters().trainable_ranges();
   }
 
   void load_parts() {
@@ -149,11 +146,7 @@ class StageTrainer {
     if (!std::isfinite(score.loss_sum)) stop_diverged("the loss");
     network_->backward(scorer_.gradient());
     if (!std::isfinite(optimizer_.step(rate, progress_.step + 1))) stop_diverged("the gradients' norm");
-    if (stage_.statistics_move) {
-      arena.touch();
-    } else {
-      arena.touch_trainable();
-    }
+    arena.touch_trainable();
     ++progress_.step;
     ++progress_.batch;
     progress_.loss_sum += score.loss_sum;

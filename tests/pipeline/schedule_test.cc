@@ -102,6 +102,18 @@ TEST_F(ScheduleTest, StatisticsOfFrozenPartsMoveWhenTheRecipeSaysSo) {
   EXPECT_TRUE(differs_under(before, after, "audio/trunk", true));
 }
 
+TEST_F(ScheduleTest, MovingStatisticsLeaveFrozenRecurrentLayersWithoutDropout) {
+  for (const std::string dropout : {"0", "0.5"}) {
+    RunSettings run =
+        settings("drop" + dropout, {"stages.a-rec.statistics_move=true", "stages.a-rec.train=[audio/head]",
+                                    "network.recurrent.input_dropout=" + dropout});
+    run.stages = {"a-conv", "a-rec"};
+    ASSERT_TRUE(run_schedule(*backend_, run));
+  }
+  EXPECT_GT(expect_equal_under(read("drop0/a-rec/model.safetensors"), read("drop0.5/a-rec/model.safetensors"), "audio"),
+            20);
+}
+
 TEST_F(ScheduleTest, StageOrderIsEnforced) {
   RunSettings run = settings("order");
   run.stages = {"a-rec"};
