@@ -59,7 +59,7 @@ uint64_t cgroup_memory_limit(const std::filesystem::path& membership, const std:
   for (std::string line; std::getline(groups, line);) {
     const size_t first = line.find(':'), second = line.find(':', first + 1);
     if (second == std::string::npos) continue;
-    const std::string controllers = "," + line.substr(first + 1, second - first - 1) + ",";
+    const std::string controllers = fmt::format(",{},", line.substr(first + 1, second - first - 1));
     const bool version_2 = controllers == ",,";
     if (!version_2 && controllers.find(",memory,") == std::string::npos) continue;
     const std::filesystem::path top = version_2 ? root : root / "memory";

@@ -32,6 +32,9 @@ constexpr int kBackgroundMargin = 4, kBackgroundStep = 30;
 
 uint64_t bytes_of(const StoredClip& clip) { return clip.mouth.pixels.size() + 2 * clip.samples.size(); }
 
+// A transcript alone gives words without times: nobody knows which frames show them.
+bool has_times(const io::Word& word) { return word.end_seconds > word.start_seconds; }
+
 // The sorted distinct labels; a clip without one gives its words.
 std::vector<std::string> labels_of(const io::ShardDataset& shards) {
   std::set<std::string> labels;
@@ -40,7 +43,8 @@ std::vector<std::string> labels_of(const io::ShardDataset& shards) {
     if (!clip.label.empty()) {
       labels.insert(clip.label);
     } else {
-      for (const io::Word& word : clip.words) labels.insert(word.text);
+      for (const io::Word& word : clip.words)
+        if (has_times(word)) labels.insert(word.text);
     }
   }
   return {labels.begin(), labels.end()};
@@ -133,6 +137,11 @@ Dataset::Dataset(io::ShardDataset shards, const Settings& settings) : shards_(st
     add_samples(i);
     unlabelled += samples_.size() == before;
   }
+  if (untimed_words_ > 0)
+    notes_.push_back(
+        fmt::format("{} words have no times and are left out: word models train on words whose times are known, or on "
+                    "clips of one word with a label",
+                    untimed_words_));
   if (unusable > 0)
     notes_.push_back(fmt::format("{} clips lack a stream that is wanted (or a face) and are left out", unusable));
   if (unlabelled > 0)
@@ -165,13 +174,24 @@ void Dataset::add_samples(int index) {
     if (label >= 0 && frames > 0) samples_.push_back({index, 0, frames, label, true, clip.key});
     return;
   }
+  add_words(index);
+  // Where a word's time is not known, any gap may hold it.
+  if (settings_.background && !clip.words.empty() && std::all_of(clip.words.begin(), clip.words.end(), has_times))
+    add_background(index);
+}
+
+void Dataset::add_words(int index) {
+  const io::Clip& clip = record(index);
   for (size_t w = 0; w < clip.words.size(); ++w) {
+    if (!has_times(clip.words[w])) {
+      ++untimed_words_;
+      continue;
+    }
     const int label = find_label(clip.words[w].text);
     if (label < 0) continue;
     samples_.push_back({index, window_start(clip.words[w], settings_.window_frames), settings_.window_frames, label,
                         false, fmt::format("{}/{}", clip.key, w)});
   }
-  if (settings_.background && !clip.words.empty()) add_background(index);
 }
 
 void Dataset::add_background(int index) {
@@ -189,6 +209,17 @@ void Dataset::add_background(int index) {
     silent_from = std::max(silent_from, static_cast<int>(std::ceil(word.end_seconds * io::kFramesPerSecond)));
   }
   fill_gap(frames_of(index));
+}
+
+int Dataset::whole_clip_frames() const {
+  std::vector<int> frames;
+  for (const Sample& sample : samples_) {
+    if (!sample.whole) return 0;
+    frames.push_back(sample.frames);
+  }
+  const auto middle = frames.begin() + static_cast<std::ptrdiff_t>(frames.size() / 2);
+  std::nth_element(frames.begin(), middle, frames.end());
+  return *middle;
 }
 
 std::vector<std::string> Dataset::talkers() const {

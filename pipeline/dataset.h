@@ -74,7 +74,8 @@ class Dataset {
   const std::vector<Sample>& samples() const { return samples_; }
   const io::Clip& record(int clip) const { return shards_.record(clip).clip; }  // without pixels and samples
   int clips() const { return shards_.size(); }
-  std::vector<std::string> talkers() const;                  // sorted, distinct, of the examples; "" where unknown
+  int whole_clip_frames() const;             // the median length where every example is a whole clip; else 0
+  std::vector<std::string> talkers() const;  // sorted, distinct, of the examples; "" where unknown
   std::vector<std::string> notes() const { return notes_; }  // what was left out and why, one sentence each
 
   // Only the streams that the settings name. Thread-safe; decodes on first use.
@@ -84,6 +85,7 @@ class Dataset {
   Dataset(io::ShardDataset shards, const Settings& settings);
   bool usable(int index) const;
   void add_samples(int index);
+  void add_words(int index);
   void add_background(int index);
   int find_label(const std::string& text) const;  // -1: none
   int frames_of(int index) const;
@@ -93,6 +95,7 @@ class Dataset {
   std::vector<std::string> labels_;
   std::vector<Sample> samples_;
   std::vector<std::string> notes_;
+  int64_t untimed_words_ = 0;
   mutable std::mutex mutex_;
   mutable std::vector<std::shared_ptr<const StoredClip>> cache_;
   mutable uint64_t cached_bytes_ = 0;  // taken from the budget

@@ -9,13 +9,14 @@
 #include "eval/metrics.h"
 #include "io/shards.h"
 #include "models/model_file.h"
+#include "pipeline/spread.h"
 #include "pipeline/word_sequence.h"
 
 namespace avsr::pipeline {
 namespace {
 
 constexpr int kHopFrames = 2;
-constexpr size_t kMostClips = 300;
+constexpr int kMostClips = 300;
 constexpr double kKeptShare = 0.95;
 
 struct Sentence {
@@ -66,15 +67,18 @@ Choice choose_on_words(std::vector<float> right, size_t clips) {
   return choice;
 }
 
-Choice choose(Recognizer& recognizer, const std::string& data, const std::string& split) {
+std::optional<Choice> choose(Recognizer& recognizer, const std::string& data, const std::string& split,
+                             const Tick& tick) {
   const io::ShardDataset shards = io::ShardDataset::open(data, split);
   const bool wants_video = recognizer.streams() != models::Streams::audio;
   const bool wants_audio = recognizer.streams() != models::Streams::video;
-  const int step = std::max(1, shards.size() / static_cast<int>(kMostClips));
+  const std::vector<int> chosen = spread(shards.size(), kMostClips);
   std::vector<Sentence> sentences;
   std::vector<float> right;
   size_t clips = 0;
-  for (int i = 0; i < shards.size(); i += step) {
+  int64_t done = 0;
+  for (const int i : chosen) {
+    if (tick && !tick(done++, static_cast<int64_t>(chosen.size()))) return std::nullopt;
     const io::ClipRecord& record = shards.record(i);
     if ((wants_video && record.clip.mouth.count == 0) || (wants_audio && record.samples == 0)) continue;
     const io::Clip clip = shards.read(i, part_of(recognizer.streams()));
@@ -99,10 +103,12 @@ Choice choose(Recognizer& recognizer, const std::string& data, const std::string
 
 }  // namespace
 
-std::string choose_decoding(backend::Backend& backend, const std::string& model, const std::string& data,
-                            const std::string& split) {
+std::optional<std::string> choose_decoding(backend::Backend& backend, const std::string& model, const std::string& data,
+                                           const Tick& tick, const std::string& split) {
   Recognizer recognizer(backend, model);
-  const Choice choice = choose(recognizer, data, split);
+  const std::optional<Choice> chosen = choose(recognizer, data, split, tick);
+  if (!chosen) return std::nullopt;
+  const Choice& choice = *chosen;
   models::LoadedModel loaded = models::load_model(model, backend);
   loaded.file.decoding = to_json(choice.decoding);
   loaded.file.decoding["chosen"] = choice.text;

@@ -5,7 +5,7 @@
 
 #include <array>
 #include <filesystem>
-#include <optional>
+#include <iostream>
 #include <regex>
 #include <stdexcept>
 
@@ -17,20 +17,29 @@ namespace {
 
 constexpr const char* kPlugin = "libavsr_cuda.so";
 
-// The opened plug-in stays loaded for the program's life: its code runs in the back end that it made.
-void* load_plugin() {
+// The opened plug-in stays loaded for the program's life: its code runs in the back end that it made. Null, and no
+// error: there is none.
+void* load_plugin(std::string& error) {
   const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe").parent_path();
-  for (const std::string& path :
-       {(program / kPlugin).string(), (program / "../lib/avsr" / kPlugin).string(), std::string(kPlugin)})
+  for (const std::filesystem::path& path : {program / kPlugin, program / "../lib/avsr" / kPlugin}) {
+    if (!std::filesystem::exists(path)) continue;
     if (void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL)) return library;
+    error = dlerror();
+    return nullptr;
+  }
+  if (void* library = dlopen(kPlugin, RTLD_NOW | RTLD_LOCAL)) return library;
+  const std::string text = dlerror();
+  // On the loader's path only this text tells "absent" from "present, but a library that it needs is absent".
+  if (!text.starts_with(std::string(kPlugin) + ": cannot open shared object file")) error = text;
   return nullptr;
 }
 
+// Null: no plug-in is installed.
 std::unique_ptr<backend::Backend> open_cuda(int device) {
-  void* library = load_plugin();
-  if (!library)
-    throw std::runtime_error(
-        fmt::format("[device] no GPU: the plug-in {} is not installed or cannot be loaded; use --device cpu", kPlugin));
+  std::string problem;
+  void* library = load_plugin(problem);
+  if (!problem.empty()) throw std::runtime_error(fmt::format("[device] {} cannot be loaded: {}", kPlugin, problem));
+  if (!library) return nullptr;
   using Open = backend::Backend* (*)(int, char*, size_t);
   const auto open = reinterpret_cast<Open>(dlsym(library, "avsr_open_cuda"));
   if (!open)
@@ -43,20 +52,31 @@ std::unique_ptr<backend::Backend> open_cuda(int device) {
 
 }  // namespace
 
-std::unique_ptr<backend::Backend> open_device(const std::string& device, int threads) {
+std::unique_ptr<backend::Backend> open_device(const std::string& device, int threads, std::string* why_no_gpu) {
   static const std::regex kCuda("cuda(:([0-9]{1,3}))?");
   const auto open_cpu = [&] { return backend::cpu::make_cpu_backend(threads > 0 ? threads : allowed_cores()); };
   if (device == "cpu") return open_cpu();
   if (device == "auto") {
     try {
-      return open_cuda(0);
-    } catch (const std::runtime_error&) {
-      return open_cpu();
+      if (auto backend = open_cuda(0)) return backend;
+    } catch (const std::runtime_error& error) {
+      if (why_no_gpu) *why_no_gpu = error.what();
     }
+    return open_cpu();
   }
   std::smatch match;
-  if (std::regex_match(device, match, kCuda)) return open_cuda(match[2].matched ? std::stoi(match[2]) : 0);
-  throw std::invalid_argument(fmt::format("[device] '{}' is no device; expected auto, cpu, cuda or cuda:N", device));
+  if (!std::regex_match(device, match, kCuda))
+    throw std::invalid_argument(fmt::format("[device] '{}' is no device; expected auto, cpu, cuda or cuda:N", device));
+  if (auto backend = open_cuda(match[2].matched ? std::stoi(match[2]) : 0)) return backend;
+  throw std::runtime_error(fmt::format("[device] no GPU: the plug-in {} is not installed; use --device cpu", kPlugin));
+}
+
+std::unique_ptr<backend::Backend> open_device_aloud(const std::string& device, int threads) {
+  std::string why_no_gpu;
+  auto backend = open_device(device, threads, &why_no_gpu);
+  if (!why_no_gpu.empty()) std::cerr << fmt::format("note: no GPU is used: {}\n", why_no_gpu);
+  std::cerr << fmt::format("device: {}\n", backend->description());
+  return backend;
 }
 
 }  // namespace avsr::pipeline

@@ -75,7 +75,7 @@ int run_evaluate(const Arguments& arguments) {
   settings.levels_db = parse_levels(snr);
   if (settings.batch < 1) throw std::invalid_argument("--batch must be at least 1");
 
-  const auto backend = open_device(device, threads);
+  const auto backend = open_device_aloud(device, threads);
   std::vector<std::unique_ptr<Recognizer>> models;
   for (const std::string& path : paths) models.push_back(std::make_unique<Recognizer>(*backend, path));
   EvaluationReporter reporter;

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "pipeline/spread.h"
+
 namespace avsr::pipeline {
 namespace {
 
@@ -76,12 +78,15 @@ void check_crop(const InputRule& rule, const nlohmann::json& crop, const std::st
                   model, rule.crop.dump(), data, crop.dump()));
 }
 
-preprocessing::PixelStatistics measure_pixels(const Dataset& training, const InputRule& rule, int most) {
+std::optional<preprocessing::PixelStatistics> measure_pixels(const Dataset& training, const InputRule& rule,
+                                                             const Tick& tick, int most) {
   preprocessing::PixelCounter counter(rule.normalisation == preprocessing::PixelNormalisation::mean_image);
-  const int clips = training.clips(), counted = std::min(clips, most);
+  const std::vector<int> chosen = spread(training.clips(), most);
   bool any = false;
-  for (int i = 0; i < counted; ++i) {
-    const auto clip = training.clip(static_cast<int>(static_cast<int64_t>(i) * clips / counted));
+  int64_t done = 0;
+  for (const int index : chosen) {
+    const auto clip = training.clip(index);
+    if (tick && !tick(++done, static_cast<int64_t>(chosen.size()))) return std::nullopt;
     if (clip->mouth.count == 0) continue;
     counter.add(preprocessing::centre_crop(rule.geometry, clip->mouth));
     any = true;

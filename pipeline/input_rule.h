@@ -4,12 +4,14 @@
 
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "io/clip.h"
 #include "models/network.h"
 #include "pipeline/dataset.h"
+#include "pipeline/reporter.h"
 #include "preprocessing/augment.h"
 #include "preprocessing/mfcc.h"
 #include "preprocessing/normalise.h"
@@ -32,7 +34,9 @@ InputRule input_rule_from_json(const nlohmann::json& json);  // throws std::runt
 void check_crop(const InputRule& rule, const nlohmann::json& crop, const std::string& model, const std::string& data);
 
 // Pixel statistics over the training clips after the central crop; of more than `most` clips, that many evenly spaced.
-preprocessing::PixelStatistics measure_pixels(const Dataset& training, const InputRule& rule, int most = 2000);
+// No value when tick said to stop.
+std::optional<preprocessing::PixelStatistics> measure_pixels(const Dataset& training, const InputRule& rule,
+                                                             const Tick& tick = {}, int most = 2000);
 
 // One batch in host memory: B clips, padded with zeros to the longest.
 struct HostBatch {

@@ -15,6 +15,7 @@
 #include "pipeline/commands.h"
 #include "pipeline/dataset.h"
 #include "pipeline/options.h"
+#include "pipeline/spread.h"
 #include "preprocessing/contact_sheet.h"
 #include "preprocessing/mouth_crop.h"
 
@@ -43,7 +44,9 @@ void inspect_model(const std::string& path) {
             << nlohmann::json(file.config).dump(2) << "\npreprocessing\n";
   nlohmann::json preprocessing = file.preprocessing;
   if (preprocessing.contains("pixel_normalisation")) preprocessing["pixel_normalisation"].erase("mean_image");
-  std::cout << preprocessing.dump(2) << "\nprovenance\n" << file.provenance.dump(2) << "\n";
+  std::cout << preprocessing.dump(2) << "\ndecoding\n"
+            << (file.decoding.is_null() ? "not chosen yet" : file.decoding.dump(2)) << "\nprovenance\n"
+            << file.provenance.dump(2) << "\n";
 }
 
 void print_media(const io::MediaInfo& info, const io::Frames& frames, const io::Waveform& audio) {
@@ -64,13 +67,14 @@ void print_media(const io::MediaInfo& info, const io::Frames& frames, const io::
   for (const std::string& note : info.notes) std::cout << fmt::format("note               {}\n", note);
 }
 
-void inspect_media(const std::string& path, const std::string& crop, const std::string& sheet) {
+void inspect_media(const std::string& path, const std::string& crop, const std::string& face_model,
+                   const std::string& sheet) {
   const io::Media media = io::read_media(path, {.end_seconds = kMostSeconds, .allow_damaged = true});
   print_media(media.info, media.frames, media.audio);
   if (media.frames.count == 0) return;
   const preprocessing::MouthClip clip =
       crop == "fixed" ? preprocessing::crop_fixed(media.frames)
-                      : preprocessing::crop_tracked(media.frames, preprocessing::FaceModel::load());
+                      : preprocessing::crop_tracked(media.frames, preprocessing::FaceModel::load(face_model));
   std::cout << fmt::format("mouth crops        {}, {}: of {} frames {} without a face, {} leaving the image\n",
                            clip.quality.method, clip.quality.reason, clip.quality.frames,
                            clip.quality.frames_without_face, clip.quality.frames_outside);
@@ -97,17 +101,7 @@ void inspect_prepared(const std::string& folder, const std::string& sheet) {
   for (const auto& [reason, count] : reasons) std::cout << fmt::format("  {:<16} {}\n", reason, count);
   std::cout << "dataset.json\n" << info.json.dump(2) << "\n";
 
-  io::Frames middles;
-  const int step = std::max(1, shards.size() / kSheetTiles);
-  for (int i = 0; i < shards.size() && middles.count < kSheetTiles; i += step) {
-    if (shards.record(i).clip.mouth.count == 0) continue;
-    const io::Clip clip = shards.read(i, io::ClipPart::kVideo);
-    middles.height = clip.mouth.height;
-    middles.width = clip.mouth.width;
-    const uint8_t* frame = clip.mouth.frame(clip.mouth.count / 2);
-    middles.pixels.insert(middles.pixels.end(), frame, frame + clip.mouth.frame_size());
-    ++middles.count;
-  }
+  const io::Frames middles = sample_mouths(folder, kSheetTiles);
   if (middles.count > 0) write_sheet(middles, sheet);
 }
 
@@ -115,10 +109,11 @@ void inspect_prepared(const std::string& folder, const std::string& sheet) {
 
 int run_inspect(const Arguments& arguments) {
   namespace po = boost::program_options;
-  std::string file, sheet, crop;
+  std::string file, sheet, crop, face_model;
   po::options_description options("Options");
   options.add_options()("sheet", po::value(&sheet), "where the contact sheet goes (default: NAME.mouth.png, here)")(
       "crop", po::value(&crop)->default_value("tracked"), "of a media file: tracked, or fixed (LRW's box)")(
+      "face-model", po::value(&face_model)->default_value(preprocessing::kLandmarkModelPath), "dlib's 68 landmarks")(
       "help,h", "this text");
   po::options_description hidden;
   hidden.add_options()("file", po::value(&file)->required(), "");
@@ -143,7 +138,7 @@ int run_inspect(const Arguments& arguments) {
   else if (path.extension() == ".safetensors")
     inspect_model(file);
   else
-    inspect_media(file, crop, sheet);
+    inspect_media(file, crop, face_model, sheet);
   return 0;
 }
 

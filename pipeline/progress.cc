@@ -42,13 +42,20 @@ void Progress::skip(int64_t done) {
   done_ = std::max(done_, done);
 }
 
-void Progress::update(int64_t done, const std::string& note) {
+void Progress::update(int64_t done, const std::string& note, double part) {
   done_ = done;
+  part_ = std::clamp(part, 0.0, 1.0);
   const double since = seconds_between(drawn_, Clock::now());
-  const int64_t tenth = total_ > 0 ? 10 * done_ / total_ : 0;
+  const auto tenth =
+      total_ > 0 ? static_cast<int64_t>(10 * (static_cast<double>(done_) + part_) / static_cast<double>(total_)) : 0;
   if (terminal_ ? since < 0.1 : since < 30 && tenth == tenth_) return;
   tenth_ = tenth;
   draw(note);
+}
+
+void Progress::interrupt() {
+  if (open_) std::cerr << "\r\x1b[K" << std::flush;
+  open_ = false;
 }
 
 void Progress::finish(const std::string& note) {
@@ -61,13 +68,13 @@ void Progress::finish(const std::string& note) {
 
 std::string Progress::line(const std::string& note) const {
   const double elapsed = seconds_between(start_, Clock::now());
-  const double rate = elapsed > 0 ? static_cast<double>(done_ - skipped_) / elapsed : 0;
+  const double rate = elapsed > 0 ? (static_cast<double>(done_ - skipped_) + part_) / elapsed : 0;
   std::string text = total_ > 0 ? fmt::format("{}/{} {}", done_, total_, unit_) : fmt::format("{} {}", done_, unit_);
-  if (rate > 0) text += fmt::format(", {:.{}f} {}/s", rate, rate < 10 ? 1 : 0, unit_);
+  if (rate >= 0.05) text += fmt::format(", {:.{}f} {}/s", rate, rate < 10 ? 1 : 0, unit_);
   if (finished_) {
     text += fmt::format(", {}", duration_text(elapsed));
   } else if (rate > 0 && total_ > 0) {
-    text += fmt::format(", {} left", duration_text(static_cast<double>(total_ - done_) / rate));
+    text += fmt::format(", {} left", duration_text((static_cast<double>(total_ - done_) - part_) / rate));
   }
   return note.empty() ? text : text + ", " + note;
 }
@@ -80,7 +87,8 @@ void Progress::draw(const std::string& note) {
   }
   std::string bar;
   if (total_ > 0) {
-    const auto filled = static_cast<size_t>(std::clamp<int64_t>(kBarWidth * done_ / total_, 0, kBarWidth));
+    const double share = (static_cast<double>(done_) + part_) / static_cast<double>(total_);
+    const auto filled = static_cast<size_t>(std::clamp<double>(kBarWidth * share, 0, kBarWidth));
     bar = fmt::format("[{:<{}}] ", std::string(filled, '='), kBarWidth);
   }
   std::cerr << fmt::format("\r{} {}{}\x1b[K", what_, bar, line(note)) << std::flush;

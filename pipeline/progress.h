@@ -20,7 +20,9 @@ class Progress {
 
   // Not thread-safe. done counts from the start, what a former run did included (see skip()). Draws at most ten times
   // a second on a terminal; elsewhere a line at every tenth of the work, and every 30 s.
-  void update(int64_t done, const std::string& note = "");
+  // part: how much of the next one is done, in [0, 1].
+  void update(int64_t done, const std::string& note = "", double part = 0);
+  void interrupt();         // clears the bar's line: what is printed next stands alone; the next update draws it again
   void skip(int64_t done);  // done by a former run: not counted in the rate
   void finish(const std::string& note = "");
 
@@ -31,6 +33,7 @@ class Progress {
 
   std::string what_, unit_;
   int64_t total_, done_ = 0, skipped_ = 0;
+  double part_ = 0;
   int64_t tenth_ = 0;  // last tenth that had its line
   bool terminal_, open_ = false, finished_ = false;
   Clock::time_point start_, drawn_;

@@ -7,7 +7,7 @@
 
 #include "io/atomic_file.h"
 #include "io/image_file.h"
-#include "io/shards.h"
+#include "pipeline/spread.h"
 #include "preprocessing/contact_sheet.h"
 
 namespace avsr::pipeline {
@@ -55,26 +55,8 @@ std::string html_page(const std::vector<QualityRow>& rows, bool sheet) {
   return page;
 }
 
-// The middle frames of clips spread over the folder. Empty when no clip has a mouth.
-io::Frames sample_mouths(const std::string& folder) {
-  const io::ShardDataset clips = io::ShardDataset::open(folder);
-  io::Frames mouths;
-  const int count = std::min(kSheetTiles, clips.size());
-  for (int i = 0; i < count; ++i) {
-    const int index = static_cast<int>(static_cast<int64_t>(i) * clips.size() / count);
-    if (clips.record(index).clip.mouth.count == 0) continue;
-    const io::Frames mouth = clips.read(index, io::ClipPart::kVideo).mouth;
-    if (mouths.count == 0) mouths.height = mouth.height, mouths.width = mouth.width;
-    if (mouth.height != mouths.height || mouth.width != mouths.width) continue;
-    const uint8_t* middle = mouth.frame(mouth.count / 2);
-    mouths.pixels.insert(mouths.pixels.end(), middle, middle + mouth.frame_size());
-    ++mouths.count;
-  }
-  return mouths;
-}
-
 bool write_sheet(const std::string& folder) {
-  const io::Frames mouths = sample_mouths(folder);
+  const io::Frames mouths = sample_mouths(folder, kSheetTiles);
   if (mouths.count == 0) return false;
   io::Frames sheet = preprocessing::contact_sheet(mouths, std::min(kSheetColumns, mouths.count));
   const std::string path = (std::filesystem::path(folder) / "contact_sheet.png").string();

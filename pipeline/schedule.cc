@@ -47,7 +47,7 @@ class Schedule {
   }
 
   bool run() {
-    open_data();
+    if (!open_data()) return false;
     for (const Stage* stage : chosen_) {
       if (finished(stage->name)) {
         say(fmt::format("stage {} is finished already", stage->name));
@@ -73,6 +73,10 @@ class Schedule {
 
   void open_run() {
     if (!std::filesystem::exists(run_path())) {
+      if (settings_.resume)
+        throw std::runtime_error(
+            fmt::format("[train] {} holds no run to go on with: check --out, or leave out --resume to start one",
+                        settings_.out.string()));
       run_ = {{"recipe", recipe_.name},  {"seed", recipe_.seed}, {"data", settings_.data},
               {"data_hash", info_.hash}, {"started", now()},     {"stages", nlohmann::json::object()}};
       io::write_file_atomically((settings_.out / "recipe.yaml").string(), std::string_view(recipe_.text));
@@ -128,7 +132,8 @@ class Schedule {
           fmt::format("[train] the recipe '{}' has no stage '{}'", recipe_.name, *wanted.begin()));
   }
 
-  void open_data() {
+  // False when the user stopped it.
+  bool open_data() {
     Dataset::Settings data;
     data.streams = streams_of(recipe_);
     data.window_frames = recipe_.data.window_frames;
@@ -150,8 +155,26 @@ class Schedule {
     rule_.crop = info_.json.value("crop", nlohmann::json());
     rule_.geometry = recipe_.data.geometry;
     rule_.normalisation = recipe_.data.normalisation;
-    rule_.window_frames = recipe_.data.window_frames;
-    if (data.streams != models::Streams::audio) rule_.pixels = measure_pixels(*training_, rule_);
+    rule_.window_frames = trained_frames();
+    return data.streams == models::Streams::audio || measure();
+  }
+
+  bool measure() {
+    const auto statistics = measure_pixels(*training_, rule_, [&](int64_t done, int64_t total) {
+      if (settings_.reporter.tick) settings_.reporter.tick(done, total, "measuring pixels");
+      return !(settings_.stop && *settings_.stop);
+    });
+    if (statistics) rule_.pixels = *statistics;
+    return statistics.has_value();
+  }
+
+  // Clips with a label train whole: where all are, their own length is what the networks learn, not the recipe's.
+  int trained_frames() const {
+    const int wanted = recipe_.data.window_frames, whole = training_->whole_clip_frames();
+    if (whole == 0 || whole == wanted) return wanted;
+    say(fmt::format("note: the word clips have {} frames (median), the recipe says {}: the models will look at {}",
+                    whole, wanted, whole));
+    return whole;
   }
 
   bool run_stage(const Stage& stage) {

@@ -29,7 +29,7 @@ struct RunSettings {
 
 // True when all wanted stages are finished, false when the user stopped it. A stage whose inputs come from a stage that
 // is neither finished nor asked for is a std::runtime_error before anything is trained; so is a folder that holds a run
-// without `resume`, or one of another recipe or data with it.
+// without `resume`, and with it one that holds none, or one of another recipe or data.
 bool run_schedule(backend::Backend& backend, const RunSettings& settings);
 
 }  // namespace avsr::pipeline

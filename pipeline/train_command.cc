@@ -9,7 +9,9 @@
 #include <csignal>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <stdexcept>
+#include <string_view>
 
 #include "models/model_file.h"
 #include "pipeline/commands.h"
@@ -31,6 +33,8 @@ static_assert(std::atomic<bool>::is_always_lock_free);
 void request_stop(int signal) {
   stop_requested = true;
   std::signal(signal, SIG_DFL);
+  constexpr std::string_view kText = "\nstopping after this batch\n";
+  [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, kText.data(), kText.size());
 }
 
 // Lines on stdout, and on a terminal the running epoch's bar between them.
@@ -53,13 +57,20 @@ Reporter make_reporter() {
   return reporter;
 }
 
-// The words of a video need thresholds; each final model gets those that suit the validation clips.
-void choose_decodings(backend::Backend& backend, const RunSettings& run) {
+// The words of a video need thresholds; each final model gets those that suit the validation clips. False when stopped.
+bool choose_decodings(backend::Backend& backend, const RunSettings& run) {
   for (const char* name : {"audio", "video", "audiovisual"}) {
     const std::filesystem::path model = run.out / (std::string(name) + ".safetensors");
     if (!std::filesystem::exists(model) || !models::read_model_header(model).decoding.is_null()) continue;
-    std::cout << choose_decoding(backend, model.string(), run.data) << std::endl;
+    const auto tick = [&](int64_t done, int64_t total) {
+      if (run.reporter.tick) run.reporter.tick(done, total, fmt::format("choosing the decoding of {}", name));
+      return !stop_requested;
+    };
+    const std::optional<std::string> line = choose_decoding(backend, model.string(), run.data, tick);
+    if (!line) return false;
+    run.reporter.say(*line);
   }
+  return true;
 }
 
 }  // namespace
@@ -99,18 +110,16 @@ int run_train(const Arguments& arguments) {
   run.stop = &stop_requested;
   run.reporter = make_reporter();
 
-  const auto backend = open_device(device, threads);
-  std::cout << fmt::format("recipe {} (seed {}) on {}", run.recipe.name, run.recipe.seed, backend->description())
-            << std::endl;
+  const auto backend = open_device_aloud(device, threads);
+  std::cout << fmt::format("recipe {} (seed {})", run.recipe.name, run.recipe.seed) << std::endl;
   std::signal(SIGINT, request_stop);
   std::signal(SIGTERM, request_stop);
-  if (!run_schedule(*backend, run)) {
+  if (!run_schedule(*backend, run) || !choose_decodings(*backend, run)) {
     const bool resumed = std::find(arguments.begin(), arguments.end(), "--resume") != arguments.end();
     std::cerr << fmt::format("avsr train: stopped; go on with: avsr train {}{}\n", fmt::join(arguments, " "),
                              resumed ? "" : " --resume");
     return kInterrupted;
   }
-  choose_decodings(*backend, run);
   std::cout << fmt::format("done: models in {}; next: avsr evaluate {}/*.safetensors --data {} --out {}/evaluation\n",
                            out, out, run.data, out);
   return 0;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <optional>
 #include <sstream>
 #include <stdexcept>
 
@@ -59,11 +60,10 @@ class StageTrainer {
 
   StageResult run() {
     while (progress_.epoch < stage_.epochs && !out_of_patience()) {
-      if (!train_epoch()) {
+      if (!train_epoch() || !end_epoch()) {
         save_checkpoint();
         return {progress_, false};
       }
-      end_epoch();
     }
     return {progress_, true};
   }
@@ -122,10 +122,7 @@ class StageTrainer {
     while (loader.next(batch)) {
       train_batch(batch, loader.batches());
       progress_.seconds = seconds_before + seconds_since(start);
-      if (settings_.reporter.tick)
-        settings_.reporter.tick(progress_.clips, loader.examples(),
-                                fmt::format("{} epoch {}/{}", stage_.name, progress_.epoch + 1, stage_.epochs));
-      if (settings_.stop && *settings_.stop) return false;
+      if (!tick(progress_.clips, loader.examples(), "")) return false;
       if (seconds_since(last_checkpoint) > 60 * settings_.checkpoint_minutes) {
         save_checkpoint();
         last_checkpoint = Clock::now();
@@ -168,7 +165,16 @@ class StageTrainer {
                     stage_.name, progress_.epoch + 1, progress_.batch, what, culprit, stage_.rate));
   }
 
-  Score validate() {
+  // False: the user wants it to stop.
+  bool tick(int64_t clips, int64_t of, const char* part) const {
+    if (settings_.reporter.tick)
+      settings_.reporter.tick(clips, of,
+                              fmt::format("{} epoch {}/{}{}", stage_.name, progress_.epoch + 1, stage_.epochs, part));
+    return !(settings_.stop && *settings_.stop);
+  }
+
+  // No value when stopped.
+  std::optional<Score> validate() {
     Loader loader(*settings_.validation, writer_, loader_settings(false));
     HostBatch batch;
     Score total;
@@ -176,12 +182,19 @@ class StageTrainer {
       backend::Lengths steps;
       const auto& logits = network_->forward(inputs_.upload(batch), models::Mode::inference, 0, steps);
       total += validation_scorer_.score(logits, steps, batch.labels);
+      if (!tick(total.clips, loader.examples(), ", validation")) return std::nullopt;
     }
     return total;
   }
 
-  void end_epoch() {
-    const Score validation = validate();
+  // False when stopped; the epoch's training then stands in the checkpoint, and its validation is done again.
+  bool end_epoch() {
+    const Clock::time_point start = Clock::now();
+    const std::optional<Score> validated = validate();
+    if (!validated) return false;
+    const Score& validation = *validated;
+    const double training_seconds = progress_.seconds;
+    progress_.seconds += seconds_since(start);
     const bool better = validation.accuracy() > progress_.best_accuracy;
     if (better) {
       progress_.best_accuracy = validation.accuracy();
@@ -192,19 +205,20 @@ class StageTrainer {
     } else {
       ++progress_.stale_epochs;
     }
-    report(validation, better);
+    report(validation, better, training_seconds);
     progress_.total_seconds += progress_.seconds;
     progress_.loss_sum = progress_.seconds = 0;
     progress_.clips = progress_.correct = 0;
     progress_.batch = 0;
     ++progress_.epoch;
     save_checkpoint();
+    return true;
   }
 
-  void report(const Score& validation, bool better) {
+  void report(const Score& validation, bool better, double training_seconds) {
     const double clips = static_cast<double>(progress_.clips), loss = progress_.loss_sum / clips;
     const double accuracy = static_cast<double>(progress_.correct) / clips,
-                 speed = clips / std::max(1e-9, progress_.seconds);
+                 speed = clips / std::max(1e-9, training_seconds);
     const double per_epoch = (progress_.total_seconds + progress_.seconds) / (progress_.epoch + 1);
     const double left = per_epoch * (stage_.epochs - progress_.epoch - 1);
     say(fmt::format(

@@ -4,7 +4,6 @@
 
 #include <atomic>
 #include <filesystem>
-#include <functional>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -16,14 +15,9 @@
 #include "pipeline/input_rule.h"
 #include "pipeline/loader.h"
 #include "pipeline/recipe.h"
+#include "pipeline/reporter.h"
 
 namespace avsr::pipeline {
-
-// What a stage reports while it runs. Both may be empty.
-struct Reporter {
-  std::function<void(const std::string& line)> say;
-  std::function<void(int64_t done, int64_t total, const std::string& what)> tick;  // clips of the running epoch
-};
 
 struct StageSettings {
   const Recipe* recipe = nullptr;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 #include <stdexcept>
 
@@ -103,7 +104,7 @@ std::vector<io::TimedWord> Transcript::known_words() const {
 
 Transcript transcribe_file(Recognizer& recognizer, const std::shared_ptr<const preprocessing::FaceModel>& face_model,
                            const std::string& path, const TranscribeSettings& settings,
-                           const std::function<void(int64_t)>& tick) {
+                           const std::function<void(int64_t done, int64_t expected)>& tick) {
   const WindowSettings wanted = window_settings(recognizer, settings.hop_frames);
   SlidingWindows windows(wanted, [&](const std::vector<Stretch>& batch) { return recognizer.probabilities(batch); });
   io::MediaReader reader = io::MediaReader::open(
@@ -121,7 +122,7 @@ Transcript transcribe_file(Recognizer& recognizer, const std::shared_ptr<const p
     else
       joiner.push_frames_without_crops(static_cast<int>(joiner.waiting_samples() / io::kSamplesPerFrame));
     joiner.flush();
-    if (tick) tick(windows.frames());
+    if (tick) tick(windows.frames(), std::llround(reader.info().duration_seconds * io::kFramesPerSecond));
   }
   if (cropper) cropper->finish();
   joiner.flush();

@@ -31,11 +31,12 @@ struct Transcript {
   std::vector<io::TimedWord> known_words() const;  // without "unknown"
 };
 
-// face_model: for models trained on tracked crops; may be null otherwise. tick: frames done, now and then.
+// face_model: for models trained on tracked crops; may be null otherwise. tick: frames done, now and then, and how
+// many the file should have (0 where it does not say).
 // Throws std::runtime_error naming the file when it cannot be read or lacks a stream that the model needs.
 Transcript transcribe_file(Recognizer& recognizer, const std::shared_ptr<const preprocessing::FaceModel>& face_model,
                            const std::string& path, const TranscribeSettings& settings,
-                           const std::function<void(int64_t)>& tick = {});
+                           const std::function<void(int64_t done, int64_t expected)>& tick = {});
 
 nlohmann::json to_json(const Transcript& transcript, const Recognizer& recognizer, const TranscribeSettings& settings);
 

@@ -31,6 +31,11 @@ struct Wishes {
   int threads = 0;
 };
 
+// The name of a file need not be UTF-8, which JSON must be.
+std::string json_text(const nlohmann::json& json) {
+  return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
 void write_transcript(const Transcript& transcript, const Recognizer& recognizer, const Wishes& wishes,
                       const fs::path& stem) {
   const std::vector<io::TimedWord> words = transcript.known_words();
@@ -39,7 +44,7 @@ void write_transcript(const Transcript& transcript, const Recognizer& recognizer
     if (format == "txt") text = io::to_txt(words);
     if (format == "srt") text = io::to_srt(words);
     if (format == "vtt") text = io::to_vtt(words);
-    if (format == "json") text = to_json(transcript, recognizer, wishes.settings).dump(2) + "\n";
+    if (format == "json") text = json_text(to_json(transcript, recognizer, wishes.settings));
     io::write_file_atomically(stem.string() + "." + format, text);
   }
 }
@@ -81,6 +86,14 @@ fs::path output_stem(const Wishes& wishes, const std::string& file, std::set<std
   return fs::path(wishes.out) / name;
 }
 
+// False: there is no reference beside the file.
+bool add_score(const Transcript& transcript, const std::string& file, TranscriptScore& score) {
+  const fs::path reference = fs::path(file).replace_extension(".align");
+  if (!fs::exists(reference)) return false;
+  score.add(data_scripts::read_align(reference), transcript.known_words(), transcript.seconds());
+  return true;
+}
+
 int transcribe_all(Recognizer& recognizer, const Wishes& wishes) {
   std::shared_ptr<const preprocessing::FaceModel> face_model;
   if (recognizer.streams() != models::Streams::audio && crop_rule_from_json(recognizer.rule().crop).needs_face_model())
@@ -88,28 +101,30 @@ int transcribe_all(Recognizer& recognizer, const Wishes& wishes) {
   TranscriptScore score;
   std::set<std::string> taken;
   std::vector<std::string> failures;
+  int unscored = 0;
   const auto files = static_cast<int64_t>(wishes.inputs.size()) - 1;
   Progress progress("transcribe", "files", files);
   for (int64_t i = 0; i < files; ++i) {
     const std::string& file = wishes.inputs[static_cast<size_t>(i) + 1];
     try {
-      const Transcript transcript = transcribe_file(recognizer, face_model, file, wishes.settings, [&](int64_t frames) {
-        progress.update(i, fmt::format("{} at {}", file, duration_text(static_cast<double>(frames) / 25)));
-      });
+      const Transcript transcript =
+          transcribe_file(recognizer, face_model, file, wishes.settings, [&](int64_t frames, int64_t expected) {
+            const std::string note = fmt::format("{} at {}", file, duration_text(frames / io::kFramesPerSecond));
+            progress.update(i, note, expected > 0 ? static_cast<double>(frames) / static_cast<double>(expected) : 0);
+          });
       write_transcript(transcript, recognizer, wishes, output_stem(wishes, file, taken));
+      progress.interrupt();
       print_transcript(transcript, file);
-      if (wishes.score) {
-        fs::path reference = file;
-        score.add(data_scripts::read_align(reference.replace_extension(".align")), transcript.known_words(),
-                  transcript.seconds());
-      }
+      if (wishes.score && !add_score(transcript, file, score)) ++unscored;
     } catch (const std::exception& error) {
       failures.push_back(error.what());
+      progress.interrupt();
       std::cerr << fmt::format("avsr transcribe: {}\n", error.what());
     }
     progress.update(i + 1);
   }
   progress.finish();
+  if (unscored > 0) std::cerr << fmt::format("avsr transcribe: {} files have no .align and are not scored\n", unscored);
   if (wishes.score && score.files() > 0) {
     std::cout << score.text() << "\n";
     io::write_file_atomically((fs::path(wishes.out) / "score.json").string(), score.json().dump(2) + "\n");
@@ -150,7 +165,7 @@ int run_transcribe(const Arguments& arguments) {
       "avsr transcribe run/audiovisual.safetensors talk.mp4 --out text");
   if (parsed.help) return 0;
   check_wishes(wishes);
-  const auto backend = open_device(wishes.device, wishes.threads);
+  const auto backend = open_device_aloud(wishes.device, wishes.threads);
   Recognizer recognizer(*backend, wishes.inputs[0]);
   wishes.settings.decoding = decoding_from_json(recognizer.decoding());
   if (parsed.has("unknown-below")) wishes.settings.decoding.unknown_below = unknown_below;

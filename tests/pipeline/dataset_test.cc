@@ -7,6 +7,8 @@
 #include <stdexcept>
 
 #include "io/atomic_file.h"
+#include "io/shards.h"
+#include "pipeline/spread.h"
 #include "tests/pipeline/small_corpus.h"
 
 namespace avsr::pipeline {
@@ -61,6 +63,57 @@ TEST(Dataset, DecodesOnlyTheStreamsThatAreWanted) {
   const auto video = Dataset::open(folder.path(), "train", settings)->clip(0);
   EXPECT_EQ(video->mouth.count, kSmallFrames);
   EXPECT_TRUE(video->samples.empty());
+}
+
+TEST(Dataset, WordsWithoutTimesAreNoExamples) {
+  TemporaryFolder folder;
+  io::Clip clip;
+  clip.split = "train";
+  clip.audio.samples.assign(50 * io::kSamplesPerFrame, 0.1f);
+  io::ShardWriter writer(folder.path(), "sentences");
+  clip.key = "transcript";
+  clip.words = {{"bin", 0, 0}, {"blue", 0, 0}};
+  writer.add(clip);
+  clip.key = "partly";
+  clip.words = {{"bin", 0.2, 0.4}, {"green", 0, 0}};
+  writer.add(clip);
+  writer.finish();
+  io::write_file_atomically(folder / "dataset.json", std::string_view("{}"));
+  Dataset::Settings settings;
+  settings.streams = models::Streams::audio;
+  settings.background = true;
+  const auto dataset = Dataset::open(folder.path(), "train", settings);
+  EXPECT_EQ(dataset->labels(), (std::vector<std::string>{kBackgroundLabel, "bin"}));
+  ASSERT_EQ(dataset->samples().size(), 1u);  // and no background: a word without a time may lie anywhere
+  EXPECT_EQ(dataset->samples()[0].key, "partly/0");
+  EXPECT_THAT(dataset->notes().front(), testing::HasSubstr("3 words have no times"));
+}
+
+TEST(Spread, TakesNoMoreThanAskedFromAllOver) {
+  EXPECT_EQ(spread(7, 3), (std::vector<int>{0, 2, 4}));
+  EXPECT_EQ(spread(3, 7), (std::vector<int>{0, 1, 2}));
+  EXPECT_TRUE(spread(0, 7).empty());
+  const std::vector<int> many = spread(599, 300);
+  EXPECT_EQ(many.size(), 300u);
+  EXPECT_EQ(many.back(), 597);
+}
+
+TEST(Spread, ShowsMouthsOfOneSizeOnly) {
+  TemporaryFolder folder;
+  io::ShardWriter writer(folder.path(), "sizes");
+  int number = 0;
+  for (const int size : {8, 8, 16, 8}) {
+    io::Clip clip;
+    clip.key = "clip-" + std::to_string(number++);
+    clip.split = "train";
+    clip.mouth = {1, size, size, std::vector<uint8_t>(static_cast<size_t>(size * size), 7)};
+    writer.add(clip);
+  }
+  writer.finish();
+  const io::Frames mouths = sample_mouths(folder.path(), 10);
+  EXPECT_EQ(mouths.count, 3);
+  EXPECT_EQ(mouths.height, 8);
+  EXPECT_EQ(mouths.pixels.size(), 3u * 64);
 }
 
 }  // namespace

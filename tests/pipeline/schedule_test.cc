@@ -150,11 +150,13 @@ TEST_F(ScheduleTest, AMistakeInALateStageIsFoundBeforeTheFirst) {
 void run_in_pieces(backend::Backend& backend, RunSettings run, int every) {
   std::atomic<bool> stop{false};
   int batches = 0, pieces = 0;
-  run.resume = true;
   run.stop = &stop;
-  run.reporter.tick = [&](int64_t, int64_t, const std::string&) { stop = ++batches % every == 0; };
+  run.reporter.tick = [&](int64_t, int64_t, const std::string& what) {
+    if (what.find("epoch") != std::string::npos) stop = ++batches % every == 0;
+  };
   while (!run_schedule(backend, run)) {
     stop = false;
+    run.resume = true;
     ASSERT_LT(++pieces, 100);
   }
   EXPECT_GT(pieces, 2);
@@ -164,7 +166,7 @@ TEST_F(ScheduleTest, StoppedAndResumedEndsAtTheSameBits) {
   RunSettings whole = settings("whole"), pieces = settings("pieces");
   whole.stages = pieces.stages = {"a-conv", "a-rec"};
   ASSERT_TRUE(run_schedule(*backend_, whole));
-  run_in_pieces(*backend_, pieces, 5);  // 4 batches an epoch: it stops inside epochs and at their ends
+  run_in_pieces(*backend_, pieces, 5);  // an epoch is 4 batches and 2 of validation: it stops everywhere in it
   for (const char* stage : {"a-conv", "a-rec"})
     for (const char* file : {"model.safetensors", "checkpoint.safetensors"}) {
       const std::string path = std::string("/") + stage + "/" + file;
@@ -174,13 +176,40 @@ TEST_F(ScheduleTest, StoppedAndResumedEndsAtTheSameBits) {
   EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 2);
 }
 
+TEST_F(ScheduleTest, MeasuringCanBeStopped) {
+  std::atomic<bool> stop{false};
+  int ticks = 0;
+  RunSettings run = settings("stopped");
+  run.stages = {"a-conv"};
+  run.stop = &stop;
+  run.reporter.tick = [&](int64_t, int64_t total, const std::string& what) {
+    EXPECT_EQ(what, "measuring pixels");
+    EXPECT_EQ(total, 24);
+    stop = ++ticks == 3;
+  };
+  EXPECT_FALSE(run_schedule(*backend_, run));
+  EXPECT_EQ(ticks, 3);
+}
+
+TEST_F(ScheduleTest, WholeClipsSayWhatLengthTheModelsLearn) {
+  RunSettings run = settings("length", {"data.window_frames=17", "stages.*.epochs=1"});
+  run.stages = {"a-conv"};
+  std::string said;
+  run.reporter.say = [&](const std::string& line) { said += line + "\n"; };
+  ASSERT_TRUE(run_schedule(*backend_, run));
+  const models::ModelFile header = models::read_model_header(folder_ / "length/a-conv/model.safetensors");
+  EXPECT_EQ(header.preprocessing.at("window_frames"), kSmallFrames);
+  EXPECT_THAT(said, HasSubstr("29 frames (median), the recipe says 17"));
+}
+
 TEST_F(ScheduleTest, KilledAnywhereAndResumedEndsAtTheSameBits) {
   // A run that checkpoints after every batch, photographed while it runs: each picture is what a kill would leave.
   RunSettings whole = settings("whole");
   whole.stages = {"a-conv"};
   whole.checkpoint_minutes = 0;
   int batches = 0;
-  whole.reporter.tick = [&](int64_t, int64_t, const std::string&) {
+  whole.reporter.tick = [&](int64_t, int64_t, const std::string& what) {
+    if (what.find("epoch") == std::string::npos || what.find("validation") != std::string::npos) return;
     ++batches;
     if (batches == 3 || batches == 5 || batches == 8)
       std::filesystem::copy(folder_ / "whole", folder_ / ("killed" + std::to_string(batches)),
@@ -255,6 +284,13 @@ TEST_F(ScheduleTest, TestBabbleComesFromTalkersThatTrainingNeverHeard) {
   EXPECT_TRUE(strange.notes.empty());
   EXPECT_EQ(strange.source.description().at("talkers"), (std::vector<std::string>{"e0", "e1"}));
   EXPECT_FALSE(open_test_noise(evaluation, *split, {"e0", "e1"}).notes.empty());
+}
+
+TEST_F(ScheduleTest, ResumeNeedsARun) {
+  RunSettings run = settings("mistyped");
+  run.resume = true;
+  EXPECT_THROW(run_schedule(*backend_, run), std::runtime_error);
+  EXPECT_FALSE(std::filesystem::exists(run.out));
 }
 
 TEST(Device, UnknownAndAbsentOnesAreRefused) {
