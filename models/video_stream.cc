@@ -19,8 +19,6 @@ using backend::Tensor;
 namespace {
 
 constexpr int kDepth = 5;  // frames that the first convolution sees
-// 8 clips of 29 frames: above it the fast convolution kernels run out of cache.
-constexpr int64_t kFramesPerChunk = 232;
 
 }  // namespace
 
@@ -82,14 +80,15 @@ void VideoStream::windows(const Inputs& inputs, const Lengths& steps, size_t fir
 
 void VideoStream::infer_in_chunks(const Inputs& inputs, const Lengths& steps) {
   backend_.resize(packed_, {total(steps), config_.embedding});
+  const int64_t most = backend_.images_at_once();
   int64_t row = 0;
   for (size_t first = 0; first < steps.size();) {
     size_t last = first + 1;
     int64_t frames = steps[first];
-    while (last < steps.size() && frames + steps[last] <= kFramesPerChunk) frames += steps[last++];
+    while (last < steps.size() && frames + steps[last] <= most) frames += steps[last++];
     windows(inputs, steps, first, last);
-    for (int64_t start = 0; start < frames; start += kFramesPerChunk) {  // more than one only for a single long clip
-      const int64_t count = std::min(kFramesPerChunk, frames - start);
+    for (int64_t start = 0; start < frames; start += most) {  // more than one only for a single long clip
+      const int64_t count = std::min(most, frames - start);
       chain_.infer(rows_of(windows_, start, count), nullptr, chunk_);
       Tensor target = rows_of(packed_, row + start, count);
       backend_.copy(chunk_, target);

@@ -15,7 +15,7 @@ constexpr float kSmallest = 1e-6f;  // floor of a probability before its logarit
 
 // States of the trellis: the labels, then unknown, then "no input".
 struct Trellis {
-  int labels, background;
+  int labels;
   float log_unknown, switch_cost;
   int states() const { return labels + 2; }
   int unknown() const { return labels; }
@@ -73,7 +73,7 @@ std::vector<WordEvent> decode_words(const std::vector<float>& probabilities, int
   if (labels < 1 || probabilities.size() % labels != 0 || background >= labels)
     throw std::invalid_argument(fmt::format("[decoding] {} probabilities for {} labels", probabilities.size(), labels));
   const int windows = static_cast<int>(probabilities.size() / labels);
-  const Trellis trellis{labels, background, std::log(decoding.unknown_below), decoding.switch_cost};
+  const Trellis trellis{labels, std::log(decoding.unknown_below), decoding.switch_cost};
   const std::vector<int> path = best_path(trellis, probabilities, windows);
 
   std::vector<WordEvent> events;

@@ -1,5 +1,6 @@
 // A device and its operations. One implementation per device: models/backend/cpu (oneDNN) and, as a plug-in loaded at
-// run time, models/backend/cuda. The device is chosen when the program runs (open_backend).
+// run time, models/backend/cuda. The device is chosen when the program runs (pipeline/device.h), so that this folder
+// knows no back end.
 #pragma once
 
 #include <memory>
@@ -49,14 +50,14 @@ class Backend {
   virtual std::shared_ptr<Linear> linear(int in, int out) = 0;
   virtual std::shared_ptr<Recurrent> recurrent(const RecurrentSpec& spec, int64_t batch, int64_t steps) = 0;
   virtual std::shared_ptr<CrossEntropy> cross_entropy(const CrossEntropySpec& spec) = 0;
+  // Images that a chain of convolutions best gets at once, where it may have fewer than all.
+  virtual int64_t images_at_once() const = 0;
 
   // ---- element-wise and data movement. Outputs are resized unless the comment says "in place".
-  virtual void fill(Tensor& t, float value) = 0;                                  // in place
-  virtual void copy(const Tensor& x, Tensor& y) = 0;                              // y = x, keeps the layout of x
-  virtual void to_channels_last(const Tensor& x, Tensor& y) = 0;                  // y = x in the public layout
-  virtual void add(const Tensor& x, Tensor& y) = 0;                               // in place: y += x (same layout)
-  virtual void relu(const Tensor& x, Tensor& y) = 0;                              // may be in place
-  virtual void relu_backward(const Tensor& y, const Tensor& dy, Tensor& dx) = 0;  // may be in place on dy
+  virtual void fill(Tensor& t, float value) = 0;                  // in place
+  virtual void copy(const Tensor& x, Tensor& y) = 0;              // y = x, keeps the layout of x
+  virtual void to_channels_last(const Tensor& x, Tensor& y) = 0;  // y = x in the public layout
+  virtual void add(const Tensor& x, Tensor& y) = 0;               // in place: y += x (same layout)
   // y = keep ? x / (1 - p) : 0, with keep decided by (seed, element index), so that it needs no stored mask;
   // the gradient is the same call on dy. Channels-last tensors only.
   virtual void dropout(const Tensor& x, float p, uint64_t seed, Tensor& y) = 0;
@@ -82,9 +83,5 @@ class Backend {
   virtual void adam(const AdamStep& step, const Tensor& gradient, Tensor& first, Tensor& second, Tensor& value) = 0;
   virtual void sgd(const SgdStep& step, const Tensor& gradient, Tensor& momentum, Tensor& value) = 0;
 };
-
-// device: "auto", "cpu", "cuda" or "cuda:N". threads: 0 = all cores this process may use. Throws std::invalid_argument
-// on an unknown name and std::runtime_error with one clear line when the device is absent. "auto" takes a GPU where one
-// is usable, else the CPU. Implemented beside the program (pipeline/device.h) so that this folder knows no back end.
 
 }  // namespace avsr::backend

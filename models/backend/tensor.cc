@@ -10,7 +10,6 @@ namespace avsr::backend {
 size_t bytes_of(DType type) {
   switch (type) {
     case DType::f32:
-    case DType::i32:
       return 4;
     case DType::bf16:
       return 2;

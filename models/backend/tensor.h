@@ -14,7 +14,7 @@
 
 namespace avsr::backend {
 
-enum class DType : uint8_t { f32, bf16, u8, i32 };
+enum class DType : uint8_t { f32, bf16, u8 };
 size_t bytes_of(DType type);
 
 class Shape {

@@ -6,8 +6,9 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
-#include <numeric>
 #include <stdexcept>
+
+#include "models/layers/edit_distance.h"
 
 namespace avsr::layers {
 namespace {
@@ -65,21 +66,6 @@ Tensor view(const Tensor& flat, int64_t first, const Shape& shape) {
   t.shape = shape;
   t.offset_bytes = flat.offset_bytes + static_cast<size_t>(first) * sizeof(float);
   return t;
-}
-
-size_t edit_distance(const std::string& a, const std::string& b) {
-  std::vector<size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), size_t{0});
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0];
-    row[0] = i;
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t above = row[j];
-      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
-      diagonal = above;
-    }
-  }
-  return row[b.size()];
 }
 
 std::vector<std::string> nearest_names(const std::vector<Parameter*>& all, const std::string& name) {

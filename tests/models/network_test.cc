@@ -242,6 +242,7 @@ TEST_F(Networks, LongClipsGoThroughInChunks) {
     const auto alone = logits(*network, one_clip(inputs, b));
     for (size_t i = 0; i < alone.size(); ++i) ASSERT_NEAR(together[b * 300 * 4 + i], alone[i], 1e-5);
   }
+  ASSERT_EQ(backend_->images_at_once(), 232);
   // A clip of 232 frames needs no seam: the seam of the long one must not show.
   config.recurrent.layers = 1;
   Inputs part = one_clip(inputs, 0);

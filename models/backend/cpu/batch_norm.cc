@@ -306,7 +306,7 @@ class CpuBatchNorm final : public BatchNorm {
     backend_.resize_like(dx, x);
     for_strips(plan, [&](int64_t, const Strip& s, int64_t channel) {
       const auto at = static_cast<size_t>(channel);
-      simd_.strip_gradient_apply(s, g.of_channel(channel), &a[at], &b[at], &c[at], nullptr, dx.data());
+      simd_.strip_gradient_apply(s, g.of_channel(channel), &a[at], &b[at], &c[at], dx.data());
     });
   }
 

@@ -18,10 +18,6 @@ namespace {
 using dnnl::memory;
 using Arguments = std::unordered_map<int, memory>;
 
-// Winograd reads and writes its transformed data once per call: beyond this many frames that no longer fits the caches
-// and costs more than it saves (measured: it pays up to 8 clips of 29 frames).
-constexpr int64_t kMaxFrames = 232;
-
 int64_t round_up(int64_t n, int64_t block) { return (n + block - 1) / block * block; }
 
 class BlockedConv final : public Conv {
@@ -163,8 +159,8 @@ class BlockedConv final : public Conv {
   template <typename Run>
   void for_chunks(Run&& run) {
     const int64_t frames = x_shape_[0];
-    for (int64_t first = 0; first < frames; first += kMaxFrames) {
-      const int64_t count = std::min(kMaxFrames, frames - first);
+    for (int64_t first = 0; first < frames; first += kImagesAtOnce) {
+      const int64_t count = std::min(kImagesAtOnce, frames - first);
       auto& primitives = primitives_[count];
       if (!primitives) {
         Shape x = x_shape_, y = y_shape_;

@@ -17,14 +17,6 @@ AVSR_CLONES void add_range(const float* x, float* y, int64_t count) {
   for (int64_t i = 0; i < count; ++i) y[i] += x[i];
 }
 
-AVSR_CLONES void relu_range(const float* x, float* y, int64_t count) {
-  for (int64_t i = 0; i < count; ++i) y[i] = x[i] > 0 ? x[i] : 0.0f;
-}
-
-AVSR_CLONES void relu_backward_range(const float* y, const float* dy, float* dx, int64_t count) {
-  for (int64_t i = 0; i < count; ++i) dx[i] = y[i] > 0 ? dy[i] : 0.0f;
-}
-
 AVSR_CLONES void dropout_range(const float* x, float* y, int64_t first, int64_t last, uint64_t seed, uint32_t threshold,
                                float factor) {
   for (int64_t i = first; i < last; ++i)
@@ -75,26 +67,6 @@ void CpuBackend::add(const Tensor& x, Tensor& y) {
   const float* from = x.data();
   float* to = y.data();
   for_blocks(storage_count(y), [&](int64_t first, int64_t last) { add_range(from + first, to + first, last - first); });
-}
-
-void CpuBackend::relu(const Tensor& x, Tensor& y) {
-  const Tensor source = x;
-  resize_like(y, source);
-  const float* from = source.data();
-  float* to = y.data();
-  for_blocks(storage_count(y),
-             [&](int64_t first, int64_t last) { relu_range(from + first, to + first, last - first); });
-}
-
-void CpuBackend::relu_backward(const Tensor& y, const Tensor& dy, Tensor& dx) {
-  check_same("relu backward", y, dy);
-  const Tensor source = dy;
-  resize_like(dx, source);
-  const float *output = y.data(), *gradient = source.data();
-  float* to = dx.data();
-  for_blocks(storage_count(y), [&](int64_t first, int64_t last) {
-    relu_backward_range(output + first, gradient + first, to + first, last - first);
-  });
 }
 
 void CpuBackend::dropout(const Tensor& x, float p, uint64_t seed, Tensor& y) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <stdexcept>
 #include <string>
 
@@ -26,6 +27,15 @@ void for_blocks(int64_t count, const Body& body) {
   const int64_t blocks = (count + kBlock - 1) / kBlock;
 #pragma omp parallel for schedule(static) if (blocks > 2)
   for (int64_t b = 0; b < blocks; ++b) body(b * kBlock, std::min(count, (b + 1) * kBlock));
+}
+
+// Zero or more floats; both pointers may be null where there are none.
+inline void copy_floats(const float* from, float* to, int64_t count) {
+  if (count > 0) std::memcpy(to, from, static_cast<size_t>(count) * sizeof(float));
+}
+
+inline void zero_floats(float* to, int64_t count) {
+  if (count > 0) std::memset(to, 0, static_cast<size_t>(count) * sizeof(float));
 }
 
 // sum[c] += the sum over rows of x (rows, columns), in row order.

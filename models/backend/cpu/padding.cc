@@ -1,5 +1,4 @@
 // Data movement between packed, padded and joined tensors, and means over time.
-#include <cstring>
 #include <numeric>
 
 #include "models/backend/cpu/cpu_backend.h"
@@ -7,14 +6,6 @@
 
 namespace avsr::backend::cpu {
 namespace {
-
-void copy_floats(const float* from, float* to, int64_t count) {
-  if (count > 0) std::memcpy(to, from, static_cast<size_t>(count) * sizeof(float));
-}
-
-void zero_floats(float* to, int64_t count) {
-  if (count > 0) std::memset(to, 0, static_cast<size_t>(count) * sizeof(float));
-}
 
 Shape with_columns(const Shape& shape, int64_t columns) {
   Shape other = shape;

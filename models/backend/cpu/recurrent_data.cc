@@ -1,20 +1,11 @@
 #include "models/backend/cpu/recurrent_data.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "models/backend/cpu/loops.h"
 
 namespace avsr::backend::cpu {
 namespace {
-
-void copy_floats(const float* from, float* to, int64_t count) {
-  if (count > 0) std::memcpy(to, from, static_cast<size_t>(count) * sizeof(float));
-}
-
-void zero_floats(float* to, int64_t count) {
-  if (count > 0) std::memset(to, 0, static_cast<size_t>(count) * sizeof(float));
-}
 
 // A 16 x 16 tile: its rows on both sides are whole cache lines.
 constexpr int64_t kTile = 16;

@@ -17,9 +17,9 @@ struct SimdKernels {
   void (*strip_apply)(const Strip& s, const StripAffine& p, const float* x, const float* residual, float* y);
   // sums: [0..lanes) of dz, [lanes..2 lanes) of dz * (x - mean). dz is also written where not null (may be dy).
   void (*strip_gradient_sums)(const Strip& s, const StripGradient& g, float* dz, float* sums);
-  // dx = a * dz + b * (x - mean) + c. dz is also written where not null. dx may be dy, dz or x.
+  // dx = a * dz + b * (x - mean) + c. dx may be dy or x.
   void (*strip_gradient_apply)(const Strip& s, const StripGradient& g, const float* a, const float* b, const float* c,
-                               float* dz, float* dx);
+                               float* dx);
   // Where arguments and shapes are explained.
   void (*single_channel_forward)(const SingleChannelShape& shape, const SingleChannelForward& a);
   void (*single_channel_gradient)(const SingleChannelShape& shape, const SingleChannelGradient& a);
