@@ -19,6 +19,27 @@ using nlohmann::json;
 
 constexpr const char* kFormat = "avsr-model-1";
 
+constexpr std::pair<Averaging, const char*> kAveragingNames[] = {{Averaging::logits, "logits"},
+                                                                 {Averaging::probabilities, "probabilities"}};
+
+std::string name_of(Averaging averaging) {
+  for (const auto& [value, name] : kAveragingNames)
+    if (value == averaging) return name;
+  throw std::logic_error("[model file] an averaging has no name");
+}
+
+// Files written before they had the field tell it by the loss of their last stage.
+Averaging read_averaging(const std::map<std::string, std::string>& metadata, const json& provenance) {
+  const auto found = metadata.find("averaging");
+  if (found == metadata.end())
+    return provenance.is_object() && provenance.value("loss", "") == "per_frame" ? Averaging::probabilities
+                                                                                 : Averaging::logits;
+  const auto text = json::parse(found->second).get<std::string>();
+  for (const auto& [value, name] : kAveragingNames)
+    if (text == name) return value;
+  throw std::invalid_argument(fmt::format("[model file] averaging: expected logits or probabilities, got {}", text));
+}
+
 ModelFile parse_header(const std::filesystem::path& path, const std::map<std::string, std::string>& metadata) {
   const auto text = [&](const char* key) {
     const auto found = metadata.find(key);
@@ -37,6 +58,7 @@ ModelFile parse_header(const std::filesystem::path& path, const std::map<std::st
     file.preprocessing = json::parse(text("preprocessing"));
     if (metadata.count("decoding")) file.decoding = json::parse(text("decoding"));
     file.provenance = json::parse(text("provenance"));
+    file.averaging = read_averaging(metadata, file.provenance);
     return file;
   } catch (const std::logic_error& e) {
     throw std::runtime_error(fmt::format("{}: {}", path.string(), e.what()));
@@ -112,6 +134,7 @@ void save_model(const std::filesystem::path& path, const ModelFile& file, Parame
                   {"architecture", json(file.config).dump()},
                   {"labels", json(file.labels).dump()},
                   {"preprocessing", file.preprocessing.dump()},
+                  {"averaging", json(name_of(file.averaging)).dump()},
                   {"decoding", file.decoding.dump()},
                   {"provenance", file.provenance.dump()}};
   for (const Parameter* p : arena.all())

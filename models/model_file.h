@@ -3,7 +3,7 @@
 // Tensors: every parameter and batch-norm statistic under its path, in our own layout (channels last: a convolution
 // weight is (out, depth, height, width, in); PyTorch's is (out, in, depth, height, width)). Recurrent and linear
 // weights are as in PyTorch. Metadata, each value a string: "format" = "avsr-model-1", and JSON texts "architecture",
-// "labels", "preprocessing", "decoding", "provenance".
+// "labels", "preprocessing", "averaging", "decoding", "provenance".
 #pragma once
 
 #include <filesystem>
@@ -17,12 +17,16 @@
 
 namespace avsr::models {
 
+// How the steps of a clip become one answer: the softmax of their mean logits, or the mean of their probabilities.
+enum class Averaging : uint8_t { logits, probabilities };
+
 struct ModelFile {
   NetworkConfig config;
   std::vector<std::string> labels;  // as many as config.labels
   nlohmann::json preprocessing;  // crop rule, normalisation, frame rate, audio trim: written and read by the pipeline
-  nlohmann::json decoding;       // how windows over a video become words; null until chosen on validation
-  nlohmann::json provenance;     // recipe, stage, seed, data hash, program version
+  Averaging averaging = Averaging::logits;
+  nlohmann::json decoding;    // how windows over a video become words; null until chosen on validation
+  nlohmann::json provenance;  // recipe, stage, seed, data hash, program version
 };
 
 // Written atomically. Throws std::invalid_argument when labels and config disagree, std::runtime_error on i/o.

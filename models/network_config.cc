@@ -13,17 +13,8 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::pair<Streams, const char*> kStreams[] = {
-    {Streams::audio, "audio"}, {Streams::video, "video"}, {Streams::audiovisual, "audiovisual"}};
-constexpr std::pair<BackEnd, const char*> kBackEnds[] = {{BackEnd::temporal_conv, "temporal_conv"},
-                                                         {BackEnd::recurrent, "recurrent"}};
-constexpr std::pair<AudioConfig::Input, const char*> kInputs[] = {{AudioConfig::Input::waveform, "waveform"},
-                                                                  {AudioConfig::Input::mfcc, "mfcc"}};
-constexpr std::pair<backend::Cell, const char*> kCells[] = {
-    {backend::Cell::lstm, "lstm"}, {backend::Cell::gru, "gru"}, {backend::Cell::rnn, "rnn"}};
-
 template <typename Names, typename Enum>
-json name_of(const Names& names, Enum value) {
+const char* name_in(const Names& names, Enum value) {
   for (const auto& [v, name] : names)
     if (v == value) return name;
   throw std::invalid_argument("[network] an enumeration has an unknown value");
@@ -64,7 +55,7 @@ void check_keys(const json& j, const std::string& where, const std::vector<std::
 }
 
 json recurrent_json(const RecurrentConfig& c) {
-  return {{"cell", name_of(kCells, c.cell)},
+  return {{"cell", name_in(kCellNames, c.cell)},
           {"layers", c.layers},
           {"hidden", c.hidden},
           {"input_dropout", c.input_dropout},
@@ -76,7 +67,7 @@ void read_recurrent(const json& parent, const char* key, RecurrentConfig& c) {
   if (!parent.contains(key)) return;
   const json& j = parent.at(key);
   check_keys(j, key, {"cell", "layers", "hidden", "input_dropout", "hidden_dropout", "forget_bias"});
-  read_name(kCells, j, "cell", c.cell);
+  read_name(kCellNames, j, "cell", c.cell);
   read(j, "layers", c.layers);
   read(j, "hidden", c.hidden);
   read(j, "input_dropout", c.input_dropout);
@@ -100,7 +91,7 @@ void read_audio(const json& parent, AudioConfig& c) {
   if (!parent.contains("audio")) return;
   const json& j = parent.at("audio");
   check_keys(j, "audio", {"input", "frontend_width", "widths", "blocks", "embedding", "pool", "mfcc_features"});
-  read_name(kInputs, j, "input", c.input);
+  read_name(kAudioInputNames, j, "input", c.input);
   read(j, "frontend_width", c.frontend_width);
   read(j, "widths", c.widths);
   read(j, "blocks", c.blocks);
@@ -138,6 +129,8 @@ int last_map(const VideoConfig& c) {
 
 }  // namespace
 
+const char* name_of(Streams streams) { return name_in(kStreamNames, streams); }
+
 void NetworkConfig::validate() const {
   check(labels >= 1, "labels", fmt::format(">= 1, got {}", labels));
   if (streams != Streams::audio) {
@@ -171,8 +164,8 @@ void NetworkConfig::validate() const {
 }
 
 void to_json(json& j, const NetworkConfig& c) {
-  j = {{"streams", name_of(kStreams, c.streams)},
-       {"back_end", name_of(kBackEnds, c.back_end)},
+  j = {{"streams", name_in(kStreamNames, c.streams)},
+       {"back_end", name_in(kBackEndNames, c.back_end)},
        {"video",
         {{"crop", c.video.crop},
          {"frontend_width", c.video.frontend_width},
@@ -181,7 +174,7 @@ void to_json(json& j, const NetworkConfig& c) {
          {"embedding", c.video.embedding},
          {"global_pooling", c.video.global_pooling}}},
        {"audio",
-        {{"input", name_of(kInputs, c.audio.input)},
+        {{"input", name_in(kAudioInputNames, c.audio.input)},
          {"frontend_width", c.audio.frontend_width},
          {"widths", c.audio.widths},
          {"blocks", c.audio.blocks},
@@ -195,8 +188,8 @@ void to_json(json& j, const NetworkConfig& c) {
 
 void from_json(const json& j, NetworkConfig& c) {
   check_keys(j, "network", {"streams", "back_end", "video", "audio", "recurrent", "fusion", "labels"});
-  read_name(kStreams, j, "streams", c.streams);
-  read_name(kBackEnds, j, "back_end", c.back_end);
+  read_name(kStreamNames, j, "streams", c.streams);
+  read_name(kBackEndNames, j, "back_end", c.back_end);
   read_video(j, c.video);
   read_audio(j, c.audio);
   read_recurrent(j, "recurrent", c.recurrent);

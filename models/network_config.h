@@ -4,6 +4,7 @@
 #include <array>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "models/backend/kernels.h"
@@ -12,6 +13,8 @@ namespace avsr::models {
 
 enum class Streams : uint8_t { audio, video, audiovisual };
 enum class BackEnd : uint8_t { temporal_conv, recurrent };
+
+const char* name_of(Streams streams);  // "audio", "video", "audiovisual"
 
 struct RecurrentConfig {
   backend::Cell cell = backend::Cell::lstm;
@@ -42,6 +45,16 @@ struct AudioConfig {
   std::array<int, 3> pool{20, 20, 0};  // kernel, stride, padding: 40 ms steps; {21, 21, 1} for 19456 samples
   int mfcc_features = 39;              // of the mfcc input: 13 with deltas, four 10 ms windows a step joined
 };
+
+// What these values are called in model files and recipes.
+inline constexpr std::pair<Streams, const char*> kStreamNames[] = {
+    {Streams::audio, "audio"}, {Streams::video, "video"}, {Streams::audiovisual, "audiovisual"}};
+inline constexpr std::pair<BackEnd, const char*> kBackEndNames[] = {{BackEnd::temporal_conv, "temporal_conv"},
+                                                                    {BackEnd::recurrent, "recurrent"}};
+inline constexpr std::pair<AudioConfig::Input, const char*> kAudioInputNames[] = {
+    {AudioConfig::Input::waveform, "waveform"}, {AudioConfig::Input::mfcc, "mfcc"}};
+inline constexpr std::pair<backend::Cell, const char*> kCellNames[] = {
+    {backend::Cell::lstm, "lstm"}, {backend::Cell::gru, "gru"}, {backend::Cell::rnn, "rnn"}};
 
 struct NetworkConfig {
   Streams streams = Streams::audiovisual;

@@ -16,19 +16,19 @@
 namespace avsr::pipeline {
 namespace {
 
-const std::vector<std::string> kStreamNames{"audio", "video", "audiovisual"};
-const std::vector<std::string> kBackEndNames{"temporal_conv", "recurrent"};
-const std::vector<std::string> kCellNames{"lstm", "gru", "rnn"};
-const std::vector<std::string> kDecayNames{"constant", "paper", "cosine", "one_cycle"};
-const std::vector<std::string> kOptimizerNames{"adam", "adamw", "sgd"};
-const std::vector<std::string> kLossNames{"mean_logits", "per_frame"};
-const std::vector<std::string> kAudioInputs{"waveform", "mfcc"};
+constexpr std::pair<Decay, const char*> kDecayNames[] = {
+    {Decay::constant, "constant"}, {Decay::paper, "paper"}, {Decay::cosine, "cosine"}, {Decay::one_cycle, "one_cycle"}};
+constexpr std::pair<Optimizer::Kind, const char*> kOptimizerNames[] = {
+    {Optimizer::Kind::adam, "adam"}, {Optimizer::Kind::adamw, "adamw"}, {Optimizer::Kind::sgd, "sgd"}};
+constexpr std::pair<backend::CrossEntropySpec::Form, const char*> kLossNames[] = {
+    {backend::CrossEntropySpec::Form::mean_logits, "mean_logits"},
+    {backend::CrossEntropySpec::Form::per_frame, "per_frame"}};
 
 void read_recurrent(const YAML::Node& node, const std::string& origin, const std::string& where,
                     models::RecurrentConfig& config) {
   if (!node) return;
   StrictMap map(node, origin, where);
-  map.read_enum("cell", config.cell, kCellNames);
+  map.read_enum("cell", config.cell, models::kCellNames);
   map.read("layers", config.layers, 1, 16);
   map.read("hidden", config.hidden, 1, 65536);
   map.read("input_dropout", config.input_dropout, 0.f, 0.95f);
@@ -51,7 +51,7 @@ void read_video(const YAML::Node& node, const std::string& origin, models::Video
 void read_audio(const YAML::Node& node, const std::string& origin, models::AudioConfig& config) {
   if (!node) return;
   StrictMap map(node, origin, "network.audio");
-  map.read_enum("input", config.input, kAudioInputs);
+  map.read_enum("input", config.input, models::kAudioInputNames);
   map.read("frontend_width", config.frontend_width, 1, 65536);
   map.read("widths", config.widths);
   map.read("blocks", config.blocks);
@@ -168,8 +168,8 @@ Stage read_stage(const YAML::Node& node, const std::string& origin, const std::s
   if (stage.name.empty() || stage.name.find_first_of("/.\\ ") != std::string::npos)
     complain(node, origin, "a stage needs a name, which becomes a folder: no '/', '.', '\\' or blank");
   if (earlier.count(stage.name)) complain(node, origin, fmt::format("two stages are named '{}'", stage.name));
-  map.read_enum("streams", stage.streams, kStreamNames);
-  map.read_enum("back_end", stage.back_end, kBackEndNames);
+  map.read_enum("streams", stage.streams, models::kStreamNames);
+  map.read_enum("back_end", stage.back_end, models::kBackEndNames);
   stage.load = read_loads(map.node("load"), origin, earlier);
   map.read("train", stage.train);
   if (stage.train.empty())
@@ -305,7 +305,11 @@ models::NetworkConfig network_of(const Recipe& recipe, const Stage& stage, int l
   return config;
 }
 
-const char* name_of(models::Streams streams) { return kStreamNames[static_cast<size_t>(streams)].c_str(); }
+const char* name_of(backend::CrossEntropySpec::Form form) {
+  for (const auto& [value, name] : kLossNames)
+    if (value == form) return name;
+  throw std::logic_error("[recipe] a form of the loss has no name");
+}
 
 double rate_at(const Stage& stage, int epoch, double progress) {
   const double done = (epoch + progress) / stage.epochs;

@@ -20,9 +20,10 @@ void softmax(std::vector<double>& values) {
 }  // namespace
 
 std::vector<float> probabilities_of(const std::vector<float>& logits, const backend::Shape& shape,
-                                    const backend::Lengths& steps, bool per_frame) {
+                                    const backend::Lengths& steps, models::Averaging averaging) {
   const auto clips = static_cast<size_t>(shape[0]), length = static_cast<size_t>(shape[1]),
              labels = static_cast<size_t>(shape[2]);
+  const bool per_frame = averaging == models::Averaging::probabilities;
   std::vector<float> result(clips * labels);
   std::vector<double> mean(labels), step(labels);
   for (size_t b = 0; b < clips; ++b) {
@@ -51,7 +52,6 @@ Recognizer::Recognizer(backend::Backend& backend, const std::string& path) : pat
     throw std::runtime_error(fmt::format("{}: {}", path, error.what()));
   }
   inputs_ = std::make_unique<DeviceBatch>(backend, *writer_);
-  per_frame_ = file_.provenance.is_object() && file_.provenance.value("loss", "") == "per_frame";
 }
 
 void Recognizer::check_crop(const nlohmann::json& crop, const std::string& data) const {
@@ -77,7 +77,7 @@ std::vector<float> Recognizer::probabilities(const std::vector<Stretch>& windows
 std::vector<float> Recognizer::probabilities(const HostBatch& batch) {
   backend::Lengths steps;
   const backend::Tensor& logits = network_->forward(inputs_->upload(batch), models::Mode::inference, 0, steps);
-  return probabilities_of(backend_.values(logits), logits.shape, steps, per_frame_);
+  return probabilities_of(backend_.values(logits), logits.shape, steps, file_.averaging);
 }
 
 }  // namespace avsr::pipeline

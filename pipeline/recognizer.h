@@ -43,11 +43,10 @@ class Recognizer {
   std::unique_ptr<models::Network> network_;
   std::unique_ptr<BatchWriter> writer_;
   std::unique_ptr<DeviceBatch> inputs_;
-  bool per_frame_ = false;  // probabilities are averaged over time, not logits
 };
 
-// (B, T, V) logits with valid steps (B) -> (B, V): softmax of the mean logits, or the mean of each step's softmax.
+// (B, T, V) logits with valid steps (B) -> (B, V) probabilities.
 std::vector<float> probabilities_of(const std::vector<float>& logits, const backend::Shape& shape,
-                                    const backend::Lengths& steps, bool per_frame);
+                                    const backend::Lengths& steps, models::Averaging averaging);
 
 }  // namespace avsr::pipeline

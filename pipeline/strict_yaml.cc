@@ -38,12 +38,9 @@ void StrictMap::out_of_range(const std::string& key, double lowest, double highe
   complain(node(key), origin_, fmt::format("'{}' in {} must lie between {} and {}", key, where_, lowest, highest));
 }
 
-size_t StrictMap::index_of(const std::string& key, const std::string& text, const std::vector<std::string>& names) {
-  const auto found = std::find(names.begin(), names.end(), text);
-  if (found == names.end())
-    complain(node(key), origin_,
-             fmt::format("'{}' in {} is '{}', expected one of: {}", key, where_, text, fmt::join(names, ", ")));
-  return static_cast<size_t>(found - names.begin());
+void StrictMap::unknown_name(const std::string& key, const std::string& text, const std::vector<std::string>& names) {
+  complain(node(key), origin_,
+           fmt::format("'{}' in {} is '{}', expected one of: {}", key, where_, text, fmt::join(names, ", ")));
 }
 
 void StrictMap::finish() {

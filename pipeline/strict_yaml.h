@@ -7,6 +7,7 @@
 #include <cmath>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace avsr::pipeline {
@@ -32,12 +33,21 @@ class StrictMap {
     read(key, value);
     if (!(value >= lowest && value <= highest)) out_of_range(key, lowest, highest);
   }
-  // One of the names, whose index becomes the value.
-  template <typename E>
-  void read_enum(const std::string& key, E& value, const std::vector<std::string>& names) {
-    std::string text = names[static_cast<size_t>(value)];
+  // One of the names in a table of values with their names.
+  template <typename E, size_t N>
+  void read_enum(const std::string& key, E& value, const std::pair<E, const char*> (&table)[N]) {
+    if (!node(key)) return;
+    std::string text;
     read(key, text);
-    value = static_cast<E>(index_of(key, text, names));
+    std::vector<std::string> names;
+    for (const auto& [known, name] : table) {
+      if (text == name) {
+        value = known;
+        return;
+      }
+      names.emplace_back(name);
+    }
+    unknown_name(key, text, names);
   }
   void finish();
 
@@ -60,7 +70,8 @@ class StrictMap {
   }
   [[noreturn]] void wrong_kind(const YAML::Node& found, const std::string& key);
   [[noreturn]] void out_of_range(const std::string& key, double lowest, double highest);
-  size_t index_of(const std::string& key, const std::string& text, const std::vector<std::string>& names);
+  [[noreturn]] void unknown_name(const std::string& key, const std::string& text,
+                                 const std::vector<std::string>& names);
 
   YAML::Node map_;
   std::string origin_, where_;

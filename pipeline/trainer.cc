@@ -268,8 +268,9 @@ class StageTrainer {
     file.provenance = settings_.provenance;
     file.provenance["stage"] = stage_.name;
     file.provenance["epoch"] = progress_.epoch + 1;
-    file.provenance["loss"] =
-        stage_.loss.form == backend::CrossEntropySpec::Form::per_frame ? "per_frame" : "mean_logits";
+    file.provenance["loss"] = name_of(stage_.loss.form);
+    file.averaging = stage_.loss.form == backend::CrossEntropySpec::Form::per_frame ? models::Averaging::probabilities
+                                                                                    : models::Averaging::logits;
     file.provenance["val_accuracy"] = progress_.best_accuracy;
     models::save_model(model_path(), file, network_->parameters());
   }

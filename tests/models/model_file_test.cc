@@ -75,6 +75,29 @@ TEST_F(ModelFiles, GiveBackTheSameNetwork) {
   }
 }
 
+TEST_F(ModelFiles, SayHowAnswersAreAveraged) {
+  const NetworkConfig config = narrow_config(Streams::audio);
+  const auto network = make_network(*backend_, config, 3);
+  const auto path = folder_ / "model.safetensors";
+  ModelFile file = description(config);
+  file.averaging = Averaging::probabilities;
+  file.provenance["loss"] = "mean_logits";  // only told, not obeyed
+  save_model(path, file, network->parameters());
+  EXPECT_EQ(read_model_header(path).averaging, Averaging::probabilities);
+
+  // Files from before the field existed: by the loss.
+  SafetensorsFile old = read_safetensors(path);
+  old.metadata.erase("averaging");
+  write_safetensors(path, old);
+  EXPECT_EQ(read_model_header(path).averaging, Averaging::logits);
+  old.metadata["provenance"] = R"({"loss": "per_frame"})";
+  write_safetensors(path, old);
+  EXPECT_EQ(read_model_header(path).averaging, Averaging::probabilities);
+  old.metadata["averaging"] = "\"median\"";
+  write_safetensors(path, old);
+  EXPECT_THAT(failure([&] { read_model_header(path); }), HasSubstr("got median"));
+}
+
 TEST_F(ModelFiles, LoadPartsStrictly) {
   const NetworkConfig stage1 = narrow_config(Streams::video, BackEnd::temporal_conv);
   const NetworkConfig stage2 = narrow_config(Streams::video);
