@@ -18,7 +18,9 @@ namespace avsr::pipeline {
 
 // How a clip becomes a training example. Pixels are counted in the prepared mouth crops.
 struct DataSettings {
-  int window_frames = 29;   // of a word cut from a sentence, around the word's middle; a clip with a label stays whole
+  // Of a word cut from a sentence, around the word's middle. A clip with a label stays whole, and where all clips have
+  // one their median length takes its place.
+  int window_frames = 29;
   bool background = false;  // a further label for windows of sentences in which no word is spoken: for `transcribe`
   int shift_frames = 0;  // in training, windows cut from sentences move at random by up to this many frames either way
   preprocessing::FrameGeometry geometry;  // crop and size: random in training, central otherwise

@@ -101,7 +101,9 @@ int run_train(const Arguments& arguments) {
   const Parsed parsed = parse_options(
       arguments, options, hidden, positions,
       "avsr train RECIPE --data DIR --out DIR\n\nTrains the networks of a recipe (built in, see `avsr recipes`, or "
-      "a YAML file), stage by stage.\nStopped by Ctrl-C or killed, it goes on with --resume.",
+      "a YAML file), stage by stage.\nWord models train on clips with a label and on words with times; a transcript "
+      "alone teaches them "
+      "nothing.\nStopped by Ctrl-C or killed, it goes on with --resume.",
       "avsr train words-small --data data --out run");
   if (parsed.help) return 0;
   run.recipe = load_recipe(recipe, overrides);

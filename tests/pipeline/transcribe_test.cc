@@ -82,7 +82,9 @@ class TranscribeTest : public testing::Test {
 TEST_F(TranscribeTest, ThresholdsAreChosenKeptAndUsed) {
   const auto before = models::read_safetensors(model_);
   EXPECT_TRUE(models::read_model_header(model_).decoding.is_null());
-  EXPECT_THAT(choose_decoding(*backend_, model_, folder_ / "data"), HasSubstr("of 8 validation clips"));
+  EXPECT_FALSE(choose_decoding(*backend_, model_, folder_ / "data", [](int64_t, int64_t) { return false; }));
+  EXPECT_TRUE(models::read_model_header(model_).decoding.is_null());  // stopped: nothing is chosen
+  EXPECT_THAT(choose_decoding(*backend_, model_, folder_ / "data").value(), HasSubstr("of 8 validation clips"));
   const auto after = models::read_safetensors(model_);
   ASSERT_EQ(before.tensors.size(), after.tensors.size());
   for (size_t i = 0; i < before.tensors.size(); ++i) EXPECT_EQ(before.tensors[i].values, after.tensors[i].values);
@@ -101,7 +103,13 @@ TEST_F(TranscribeTest, ThresholdsAreChosenKeptAndUsed) {
   EXPECT_EQ(word.words[0].alternatives.size(), 2u);
   EXPECT_EQ(to_json(word, recognizer, settings).at("words").at(0).at("text"), "up");
 
-  const Transcript stream = transcribe_file(recognizer, nullptr, tone(400, 4), settings);
+  int64_t done = 0, of = 0;
+  const Transcript stream = transcribe_file(recognizer, nullptr, tone(400, 4), settings, [&](int64_t d, int64_t e) {
+    done = d;
+    of = e;
+  });
+  EXPECT_EQ(done, 100);
+  EXPECT_EQ(of, 100);
   ASSERT_FALSE(stream.words.empty());
   EXPECT_EQ(stream.words[0].word.text, "down");
   EXPECT_EQ(stream.frames, 100);

@@ -1,0 +1,34 @@
+#include "pipeline/progress.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <thread>
+
+namespace avsr::pipeline {
+namespace {
+
+using testing::HasSubstr;
+
+TEST(Progress, APartOfTheOnlyFileGivesATimeLeft) {
+  testing::internal::CaptureStderr();
+  {
+    Progress progress("transcribe", "files", 1);
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    progress.update(0, "talk.mp4", 0.5);
+    progress.interrupt();
+  }
+  const std::string text = testing::internal::GetCapturedStderr();
+  EXPECT_THAT(text, HasSubstr("0/1 files"));
+  EXPECT_THAT(text, HasSubstr(" left, talk.mp4"));
+}
+
+TEST(Progress, DurationsReadAsPeopleWriteThem) {
+  EXPECT_EQ(duration_text(3.4), "3 s");
+  EXPECT_EQ(duration_text(245), "4:05");
+  EXPECT_EQ(duration_text(3729), "1:02:09");
+}
+
+}  // namespace
+}  // namespace avsr::pipeline
