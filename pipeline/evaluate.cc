@@ -10,7 +10,6 @@
 #include <stdexcept>
 
 #include "pipeline/loader.h"
-#include "pipeline/recipe.h"
 #include "pipeline/scorer.h"
 #include "preprocessing/random.h"
 

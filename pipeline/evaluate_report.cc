@@ -7,7 +7,6 @@
 #include "eval/plot.h"
 #include "io/atomic_file.h"
 #include "pipeline/evaluate.h"
-#include "pipeline/recipe.h"
 
 namespace avsr::pipeline {
 namespace {

@@ -10,7 +10,6 @@
 
 #include "io/media_reader.h"
 #include "pipeline/crop_rule.h"
-#include "pipeline/recipe.h"
 #include "pipeline/word_sequence.h"
 
 namespace avsr::pipeline {

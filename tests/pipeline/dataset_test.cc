@@ -1,5 +1,6 @@
 #include "pipeline/dataset.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -104,7 +105,7 @@ TEST(Spread, ShowsMouthsOfOneSizeOnly) {
   int number = 0;
   for (const int size : {8, 8, 16, 8}) {
     io::Clip clip;
-    clip.key = "clip-" + std::to_string(number++);
+    clip.key = fmt::format("clip-{}", number++);
     clip.split = "train";
     clip.mouth = {1, size, size, std::vector<uint8_t>(static_cast<size_t>(size * size), 7)};
     writer.add(clip);

@@ -1,5 +1,6 @@
 #include "pipeline/noise_source.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -19,7 +20,7 @@ io::Waveform tone(int number) {
 preprocessing::NoiseBank bank_of(int talkers, const std::string& absent = "") {
   preprocessing::NoiseBank bank;
   for (int i = 0; i < 3 * talkers; ++i) {
-    const std::string talker = "t" + std::to_string(i % talkers);
+    const std::string talker = fmt::format("t{}", i % talkers);
     if (talker != absent) bank.add(talker, tone(i));
   }
   return bank;
