@@ -24,11 +24,5 @@ TEST(Progress, APartOfTheOnlyFileGivesATimeLeft) {
   EXPECT_THAT(text, HasSubstr(" left, talk.mp4"));
 }
 
-TEST(Progress, DurationsReadAsPeopleWriteThem) {
-  EXPECT_EQ(duration_text(3.4), "3 s");
-  EXPECT_EQ(duration_text(245), "4:05");
-  EXPECT_EQ(duration_text(3729), "1:02:09");
-}
-
 }  // namespace
 }  // namespace avsr::pipeline
