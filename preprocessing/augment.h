@@ -27,7 +27,6 @@ struct AugmentSettings {
   int time_mask_frames = 10;          // its longest length
   double audio_mask_probability = 0;  // one stretch of samples is set to 0
   double audio_mask_seconds = 0.2;    // its longest length
-  bool audio_noise = true;            // babble at one of the seven levels, see draw_training_snr
   void validate() const;              // throws std::invalid_argument
 };
 
