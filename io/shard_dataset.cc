@@ -127,7 +127,8 @@ void ShardDataset::Impl::read_audio(int index, const OpenFile& file, const std::
   const Place& place = places[static_cast<size_t>(index)];
   const int64_t expected = records[static_cast<size_t>(index)].samples;
   for (const MemberPlace& member : place.members) {
-    if (member.ending == ".flac") clip.audio = decode_flac(read_checked(file, member, place.crc32, where), where + ".flac");
+    if (member.ending == ".flac")
+      clip.audio = decode_flac(read_checked(file, member, place.crc32, where), where + ".flac");
   }
   if (static_cast<int64_t>(clip.audio.samples.size()) != expected) {
     throw std::runtime_error(
@@ -174,8 +175,8 @@ Clip ShardDataset::read(int index, ClipPart part) const {
   const ClipRecord& about = record(index);
   Clip clip = about.clip;
   const std::string where = about.shard + ": clip " + clip.key;
-  // Opened for each clip, a hundredth of the time its decoding takes: a data set may have more shards than a process may
-  // have open files.
+  // Opened for each clip, a hundredth of the time its decoding takes: a data set may have more shards than a process
+  // may have open files.
   const OpenFile file(about.shard);
   if (part == ClipPart::kAudio) {
     clip.mouth = {};
