@@ -60,8 +60,6 @@ std::string escape_vtt(const std::string& text) {
   return escaped;
 }
 
-double round_to_ms(double seconds) { return std::round(seconds * 1000) / 1000; }
-
 }  // namespace
 
 std::string to_txt(const std::vector<TimedWord>& words, const SubtitleOptions& options) {
