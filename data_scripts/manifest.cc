@@ -1,6 +1,7 @@
 #include "data_scripts/manifest.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -9,8 +10,8 @@
 #include <sstream>
 #include <stdexcept>
 
-#include "data_scripts/program.h"
 #include "data_scripts/text_lines.h"
+#include "io/shards.h"
 
 namespace avsr::data_scripts {
 namespace fs = std::filesystem;
@@ -22,8 +23,7 @@ using Row = std::map<std::string, std::string>;  // column -> value, only those 
 
 void check_column(const fs::path& file, int line, const std::string& name) {
   if (std::find(kColumns.begin(), kColumns.end(), name) == kColumns.end()) {
-    fail_at(file, line, fmt::format("columns out of {}", joined({kColumns.begin(), kColumns.end()}, ", ")),
-            fmt::format("'{}'", name));
+    fail_at(file, line, fmt::format("columns out of {}", fmt::join(kColumns, ", ")), fmt::format("'{}'", name));
   }
 }
 
@@ -48,6 +48,26 @@ std::vector<std::string> split_csv(const fs::path& file, const TextLine& line) {
   return fields;
 }
 
+// Prepared clips keep their texts as JSON, which is UTF-8.
+void check_utf8(const fs::path& file, int line, const char* column, const std::string& text) {
+  try {
+    (void)nlohmann::json(text).dump();
+  } catch (const nlohmann::json::type_error&) {
+    fail_at(file, line, fmt::format("UTF-8 text for '{}'", column), fmt::format("'{}'", text));
+  }
+}
+
+std::string make_key(const fs::path& file, int line, const std::string& text) {
+  const std::string key = key_from(text);
+  if (key.size() > io::kMaxKeyLength) {
+    fail_at(file, line,
+            fmt::format("a key of at most {} characters (by default the path; the column 'key' gives another)",
+                        io::kMaxKeyLength),
+            fmt::format("'{}' of {}", key, key.size()));
+  }
+  return key;
+}
+
 Source make_source(const fs::path& file, int line, const Row& row) {
   const auto value = [&](const char* column) {
     const auto found = row.find(column);
@@ -57,6 +77,7 @@ Source make_source(const fs::path& file, int line, const Row& row) {
     if (value(column).empty()) fail_at(file, line, fmt::format("a value for '{}'", column), "none");
     return value(column);
   };
+  for (const char* column : {"label", "transcript", "speaker"}) check_utf8(file, line, column, value(column));
   Source source;
   source.media_path = file.parent_path() / required("path");
   source.split = required("split");
@@ -78,8 +99,8 @@ Source make_source(const fs::path& file, int line, const Row& row) {
   }
   if (!fs::exists(source.media_path)) fail_at(file, line, source.media_path.string(), "no such file");
   const std::string cut = source.start_seconds ? fmt::format("_{:.0f}ms", start * 1000) : "";
-  source.key =
-      key_from(value("key").empty() ? fs::path(value("path")).replace_extension("").string() + cut : value("key"));
+  const std::string path_key = fs::path(value("path")).replace_extension("").string() + cut;
+  source.key = make_key(file, line, value("key").empty() ? path_key : value("key"));
   return source;
 }
 
@@ -95,7 +116,7 @@ std::vector<Source> read_csv(const fs::path& file, const std::vector<TextLine>& 
       continue;
     }
     if (fields.size() != columns.size()) {
-      fail_at(file, line.number, fmt::format("{} fields ({})", columns.size(), joined(columns, ",")),
+      fail_at(file, line.number, fmt::format("{} fields ({})", columns.size(), fmt::join(columns, ",")),
               fmt::format("{}", fields.size()));
     }
     Row row;

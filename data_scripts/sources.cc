@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
 #include <stdexcept>
 #include <tuple>
 
@@ -46,17 +45,6 @@ void sort_and_check(std::vector<Source>& sources) {
   }
 }
 
-std::vector<std::string> labels_of(const std::vector<Source>& sources) {
-  std::set<std::string> labels, words;
-  for (const Source& source : sources) {
-    if (source.split == "other") continue;
-    if (!source.label.empty()) labels.insert(source.label);
-    for (const io::Word& word : source.words) words.insert(word.text);
-  }
-  const std::set<std::string>& names = labels.empty() ? words : labels;
-  return {names.begin(), names.end()};
-}
-
 }  // namespace
 
 Layout layout_from_name(const std::string& name) {
@@ -93,7 +81,6 @@ SourceList list_sources(const std::filesystem::path& corpus, Layout layout) {
   if (list.layout == Layout::kGrid) list.sources = list_grid(corpus);
   if (list.layout == Layout::kManifest) list.sources = list_manifest(corpus);
   sort_and_check(list.sources);
-  list.labels = labels_of(list.sources);
   return list;
 }
 

@@ -29,9 +29,8 @@ struct Source {
 };
 
 struct SourceList {
-  Layout layout = Layout::kAuto;    // the layout that was found, never kAuto
-  std::vector<Source> sources;      // sorted by split, then key
-  std::vector<std::string> labels;  // sorted distinct labels; of a sentence corpus, its sorted distinct words
+  Layout layout = Layout::kAuto;  // the layout that was found, never kAuto
+  std::vector<Source> sources;    // sorted by split, then key
 };
 
 // Lists a corpus: a folder of LRW or GRID layout, or a manifest file (.csv, .jsonl).

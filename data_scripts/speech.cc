@@ -1,13 +1,14 @@
 #include "data_scripts/speech.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <array>
 #include <cmath>
 #include <sstream>
 #include <stdexcept>
 
-#include "data_scripts/program.h"
+#include "io/program.h"
 #include "io/sound_file.h"
 
 namespace avsr::data_scripts {
@@ -113,7 +114,8 @@ Synthesizer::Synthesizer(std::string program, const std::vector<std::string>& vo
     : program_(std::move(program)) {
   std::string printed;
   try {
-    printed = run_program({program_, "-voice", "kal16", "-ps", "-t", joined(vocabulary, ". ") + ".", "-o", "none"});
+    printed = io::run_program(
+        {program_, "-voice", "kal16", "-ps", "-t", fmt::format("{}.", fmt::join(vocabulary, ". ")), "-o", "none"});
   } catch (const std::runtime_error& error) {
     throw std::runtime_error(
         fmt::format("{}; the synthetic corpus needs the speech synthesiser flite "
@@ -142,8 +144,8 @@ Synthesizer::Synthesizer(std::string program, const std::vector<std::string>& vo
 Utterance Synthesizer::speak(const Voice& voice, const std::vector<std::string>& words, double rate,
                              const std::string& scratch) const {
   // Reading the samples `tract` times faster shortens everything, so the program speaks that much slower.
-  const std::string text = joined(words, " ");
-  const std::string printed = run_program(
+  const std::string text = fmt::format("{}", fmt::join(words, " "));
+  const std::string printed = io::run_program(
       {program_, "-voice", voice.speaker, "--setf", fmt::format("duration_stretch={:.4f}", voice.tract / rate),
        "--setf", fmt::format("f0_shift={:.4f}", voice.pitch), "-psdur", "-t", text, "-o", scratch});
   Utterance utterance;

@@ -9,10 +9,9 @@
 #include <mutex>
 #include <stdexcept>
 
-#include "data_scripts/parallel.h"
-#include "data_scripts/program.h"
 #include "data_scripts/visemes.h"
 #include "io/atomic_file.h"
+#include "io/parallel.h"
 #include "io/temporary_folder.h"
 #include "io/video_writer.h"
 
@@ -232,7 +231,7 @@ void write_synthetic_corpus(const SyntheticOptions& options, const std::function
   const io::TemporaryFolder scratch;
   std::mutex mutex;
   int done = 0;
-  parallel_for(jobs.size(), worker_count(options.workers), [&](size_t i) {
+  io::parallel_for(jobs.size(), io::worker_count(options.workers), [&](size_t i) {
     const Job& job = jobs[i];
     const std::string name = fmt::format("{}_{:05d}", upper(job.word), job.number);
     const std::string stem = (options.out / upper(job.word) / job.split / name).string();

@@ -1,4 +1,4 @@
-// From predictions to numbers: accuracy with its interval, the confusion matrix, word error rate.
+// From predictions to numbers: accuracy with its interval, word error rate.
 #pragma once
 
 #include <cstdint>
@@ -19,27 +19,6 @@ Interval wilson_interval(int64_t correct, int64_t total, double z = 1.959964);
 // the 2.5th and 97.5th percentile over `rounds` resamplings of the clips (paired bootstrap, Efron 1979). Fixed by the
 // seed. Throws std::invalid_argument on different or no lengths.
 Interval paired_bootstrap(std::span<const uint8_t> a, std::span<const uint8_t> b, int rounds = 2000, uint64_t seed = 1);
-
-// counts()[truth * labels + prediction].
-class ConfusionMatrix {
- public:
-  explicit ConfusionMatrix(int labels);  // throws std::invalid_argument unless labels > 0
-  void add(int truth, int prediction);   // throws std::invalid_argument out of range
-  int labels() const { return labels_; }
-  int64_t at(int truth, int prediction) const;
-  int64_t total() const;
-  int64_t correct() const;
-  double accuracy() const;              // 0 when empty
-  double precision(int label) const;    // TP / (TP + FP); 0 when nothing was predicted so
-  double recall(int label) const;       // TP / (TP + FN); 0 when the label does not occur
-  double specificity(int label) const;  // TN / (TN + FP); 0 when every clip has the label
-  double f1(int label) const;           // 2 P R / (P + R)
-
- private:
-  void check(int label) const;
-  int labels_;
-  std::vector<int64_t> counts_;
-};
 
 // Edits that turn the reference into the hypothesis, fewest in all (Levenshtein 1966).
 struct WordErrors {

@@ -3,17 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdio>
-#include <memory>
 #include <set>
 #include <stdexcept>
 
+#include "io/atomic_file.h"
+#include "io/program.h"
+#include "io/temporary_folder.h"
+
 namespace avsr::eval {
 namespace {
-
-struct CloseProgram {
-  void operator()(std::FILE* pipe) const { pclose(pipe); }
-};
 
 // gnuplot's single-quoted strings: a quote is doubled; a line end would end the string.
 std::string quoted(const std::string& text) {
@@ -68,14 +66,17 @@ std::string noise_curve_program(const std::vector<Curve>& curves, const std::str
 
 void draw_noise_curve(const std::vector<Curve>& curves, const std::string& title,
                       const std::filesystem::path& picture) {
-  const std::string program = noise_curve_program(curves, title, picture);
-  std::unique_ptr<std::FILE, CloseProgram> pipe(popen("gnuplot >/dev/null 2>&1", "w"));
-  if (!pipe) throw std::runtime_error("[plot] cannot start gnuplot");
-  std::fwrite(program.data(), 1, program.size(), pipe.get());
-  const int status = pclose(pipe.release());
-  if (status != 0 || !std::filesystem::exists(picture))
-    throw std::runtime_error(fmt::format(
-        "[plot] {} was not drawn: gnuplot is not installed (package gnuplot-nox) or failed", picture.string()));
+  const io::TemporaryFolder folder;
+  const std::string program = folder / "curve.gnuplot";
+  io::write_file_atomically(program, noise_curve_program(curves, title, picture));
+  try {
+    io::run_program({"gnuplot", program});
+  } catch (const std::runtime_error& error) {
+    throw std::runtime_error(fmt::format("[plot] {} was not drawn: {}; curves need gnuplot (package gnuplot-nox)",
+                                         picture.string(), error.what()));
+  }
+  if (!std::filesystem::exists(picture))
+    throw std::runtime_error(fmt::format("[plot] {} was not drawn by gnuplot", picture.string()));
 }
 
 }  // namespace avsr::eval

@@ -1,6 +1,7 @@
 #include "io/atomic_file.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -92,6 +93,17 @@ AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
   const std::string name =
       ".tmp-" + std::to_string(getpid()) + "-" + std::to_string(counter++) + "-" + target.filename().string();
   temporary_ = (target.parent_path() / name).string();
+}
+
+void remove_abandoned_temporaries(const std::string& folder) {
+  std::error_code error;
+  std::vector<std::filesystem::path> abandoned;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    int process = 0;
+    if (std::sscanf(entry.path().filename().c_str(), ".tmp-%d-", &process) != 1 || process < 1) continue;
+    if (kill(process, 0) != 0 && errno == ESRCH) abandoned.push_back(entry.path());
+  }
+  for (const std::filesystem::path& path : abandoned) std::filesystem::remove(path, error);
 }
 
 AtomicFile::~AtomicFile() {

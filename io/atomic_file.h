@@ -28,6 +28,10 @@ class AtomicFile {
   bool committed_ = false;
 };
 
+// Removes the temporary files that processes which are no more have left in the folder, if there is one. Not for a
+// folder into which another machine writes at the same time: its processes are not seen.
+void remove_abandoned_temporaries(const std::string& folder);
+
 // Temporary name, write, fsync, rename. A full disk or a missing permission throws std::runtime_error naming the file;
 // the old file, if any, is then untouched. Folders are created.
 void write_file_atomically(const std::string& path, std::string_view text);

@@ -43,14 +43,14 @@ using Scaler = std::unique_ptr<SwsContext, Delete>;
 using Input = std::unique_ptr<AVFormatContext, CloseInput>;
 using Output = std::unique_ptr<AVFormatContext, CloseOutput>;
 
-// Sends FFmpeg's own messages nowhere but into last_message(). Call before anything else of FFmpeg.
+// Sends FFmpeg's own messages nowhere but into take_last_message(). Call before anything else of FFmpeg.
 void silence_log();
 // The last error line that FFmpeg logged on this thread, and forgets it; empty when there was none.
 std::string take_last_message();
 // FFmpeg's name of the error, with its last log line where there is one.
 std::string error_text(int code);
 
-// "<what>: <file>: <error>" as std::runtime_error when code < 0; the code otherwise.
+// "<file>: <what>: <error>" as std::runtime_error when code < 0; the code otherwise.
 int check(int code, const std::string& what, const std::string& path);
 
 Frame make_frame();

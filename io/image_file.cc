@@ -51,8 +51,6 @@ Image decode_image(std::span<const uint8_t> bytes, int channels, const std::stri
   return image;
 }
 
-Image read_image(const std::string& path, int channels) { return decode_image(read_binary_file(path), channels, path); }
-
 void write_image(const std::string& path, const Image& image, int jpeg_quality) {
   const bool jpeg = ends_with(path, ".jpg") || ends_with(path, ".jpeg");
   if (!jpeg && !ends_with(path, ".png")) throw std::invalid_argument(path + ": expected a name ending in .png or .jpg");

@@ -26,7 +26,6 @@ std::vector<uint8_t> encode_grey_jpeg(const uint8_t* pixels, int height, int wid
 // Any image OpenCV reads, as grey or BGR. `name` is for the error text (std::runtime_error) only.
 Image decode_image(std::span<const uint8_t> bytes, int channels, const std::string& name = "image");
 
-Image read_image(const std::string& path, int channels = 1);
 // .png or .jpg by the name's ending, atomically.
 void write_image(const std::string& path, const Image& image, int jpeg_quality = 95);
 

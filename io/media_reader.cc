@@ -142,12 +142,11 @@ void MediaReader::Impl::read_frames(MediaChunk& chunk) {
 
 void MediaReader::Impl::read_sound(MediaChunk& chunk) {
   std::vector<float>& samples = chunk.audio.samples;
-  const bool tail = !video || (video_ended && options.keep_audio_tail);
-  const int64_t frames = tail ? std::min<int64_t>(options.chunk_frames, end - position) : chunk.frames.count;
+  const int64_t frames = !video ? std::min<int64_t>(options.chunk_frames, end - position) : chunk.frames.count;
   const size_t wanted = static_cast<size_t>(frames) * kSamplesPerFrame;
   const size_t got = audio_ended ? 0 : audio->read(samples, wanted);
   if (got < wanted) audio_ended = true;
-  // Up to the last frame sound goes on as silence; a tail ends where the track does.
+  // Up to the last frame sound goes on as silence.
   const size_t must = static_cast<size_t>(chunk.frames.count) * kSamplesPerFrame;
   if (got < must) {
     missing_sound += static_cast<int64_t>(must - got);
@@ -169,11 +168,7 @@ bool MediaReader::Impl::next_chunk(MediaChunk& chunk) {
     return false;
   }
   anything = true;
-  position +=
-      chunk.frames.count > 0 && !chunk.audio.samples.empty()
-          ? std::max<int64_t>(chunk.frames.count, static_cast<int64_t>(chunk.audio.samples.size()) / kSamplesPerFrame)
-      : chunk.frames.count > 0 ? chunk.frames.count
-                               : options.chunk_frames;
+  position += chunk.frames.count > 0 ? chunk.frames.count : options.chunk_frames;
   return true;
 }
 

@@ -21,7 +21,7 @@ namespace avsr::io {
 // time 0 is cut, a late start is padded with silence, and so is a hole in the timestamps of more than 30 ms (smaller
 // ones are the container's rounding). A file that declares no priming keeps every decoded sample. Number of samples:
 // with video exactly 640 x frames, cut or padded with silence at the end (`notes` says by how much if it is more than
-// 0.1 s), or to the end of the sound track with `keep_audio_tail`; without video round(16000 x decoded length).
+// 0.1 s); without video round(16000 x decoded length).
 // Channels are mixed as their plain average before resampling.
 
 // Note [Damaged files]
@@ -35,7 +35,6 @@ struct MediaOptions {
   bool audio = true;
   double start_seconds = 0;           // of the part to read, from time 0; rounded to whole frames
   std::optional<double> end_seconds;  // none: to the end
-  bool keep_audio_tail = false;       // sound beyond the last frame is kept
   bool allow_damaged = false;         // see Note [Damaged files]
   int threads = 1;                    // of the video decoder; 0 = as many as cores
   int chunk_frames = 25;              // frames a chunk at most

@@ -57,6 +57,13 @@ void check_crc32(const std::vector<uint8_t>& bytes, const std::map<std::string, 
     throw std::runtime_error(where + ": damaged: the bytes of " + ending + " have changed");
 }
 
+std::vector<uint8_t> read_checked(const OpenFile& file, const MemberPlace& member,
+                                  const std::map<std::string, uint32_t>& sums, const std::string& where) {
+  std::vector<uint8_t> bytes = file.read(member, where);
+  check_crc32(bytes, sums, member.ending, where);
+  return bytes;
+}
+
 bool is_mouth(const std::string& ending) { return ending.starts_with(".mouth.") && ending.ends_with(".jpg"); }
 
 // Appends the frames of one JPEG.
@@ -73,30 +80,27 @@ void unpack_frames(const std::vector<uint8_t>& bytes, const std::string& where, 
 
 struct ShardDataset::Impl {
   struct Place {
-    size_t file = 0;
     std::vector<MemberPlace> members;
     std::map<std::string, uint32_t> crc32;
   };
 
   void add_shard(const std::string& shard, const std::string& split, std::unordered_set<std::string>& keys);
-  std::vector<uint8_t> read_member(int index, const MemberPlace& member, const std::string& where) const;
-  void read_frames(int index, const std::string& where, Clip& clip) const;
-  void read_audio(int index, const std::string& where, Clip& clip) const;
+  void read_frames(int index, const OpenFile& file, const std::string& where, Clip& clip) const;
+  void read_audio(int index, const OpenFile& file, const std::string& where, Clip& clip) const;
 
-  std::vector<std::unique_ptr<OpenFile>> files;
   std::vector<ClipRecord> records;
   std::vector<Place> places;
 };
 
 void ShardDataset::Impl::add_shard(const std::string& shard, const std::string& split,
                                    std::unordered_set<std::string>& keys) {
-  files.push_back(std::make_unique<OpenFile>(shard));
+  const OpenFile readable(shard);  // what cannot be read is complained about now, not in the middle of a training
   for (IndexEntry& entry : read_index(shard)) {
     Clip& clip = entry.metadata.clip;
     if (!keys.insert(clip.key).second)
       throw std::runtime_error(shard + ": clip " + clip.key + " occurs a second time in this data set");
     if (!split.empty() && clip.split != split) continue;
-    places.push_back({files.size() - 1, std::move(entry.members), std::move(entry.metadata.crc32)});
+    places.push_back({std::move(entry.members), std::move(entry.metadata.crc32)});
     // Mouth crops before continuations: WebDataset's own tools may have sorted the members by name.
     const auto order = [](const MemberPlace& a, const MemberPlace& b) {
       return a.ending.size() != b.ending.size() ? a.ending.size() < b.ending.size() : a.ending < b.ending;
@@ -106,19 +110,12 @@ void ShardDataset::Impl::add_shard(const std::string& shard, const std::string& 
   }
 }
 
-std::vector<uint8_t> ShardDataset::Impl::read_member(int index, const MemberPlace& member,
-                                                     const std::string& where) const {
+void ShardDataset::Impl::read_frames(int index, const OpenFile& file, const std::string& where, Clip& clip) const {
   const Place& place = places[static_cast<size_t>(index)];
-  std::vector<uint8_t> bytes = files[place.file]->read(member, where);
-  check_crc32(bytes, place.crc32, member.ending, where);
-  return bytes;
-}
-
-void ShardDataset::Impl::read_frames(int index, const std::string& where, Clip& clip) const {
   const size_t expected = clip.mouth.frame_size() * static_cast<size_t>(clip.mouth.count);
-  for (const MemberPlace& member : places[static_cast<size_t>(index)].members) {
+  for (const MemberPlace& member : place.members) {
     if (!is_mouth(member.ending)) continue;
-    unpack_frames(read_member(index, member, where), where + member.ending, clip.mouth);
+    unpack_frames(read_checked(file, member, place.crc32, where), where + member.ending, clip.mouth);
   }
   if (clip.mouth.pixels.size() != expected) {
     throw std::runtime_error(fmt::format("{}: expected {} frames, found {}", where, clip.mouth.count,
@@ -126,10 +123,12 @@ void ShardDataset::Impl::read_frames(int index, const std::string& where, Clip& 
   }
 }
 
-void ShardDataset::Impl::read_audio(int index, const std::string& where, Clip& clip) const {
+void ShardDataset::Impl::read_audio(int index, const OpenFile& file, const std::string& where, Clip& clip) const {
+  const Place& place = places[static_cast<size_t>(index)];
   const int64_t expected = records[static_cast<size_t>(index)].samples;
-  for (const MemberPlace& member : places[static_cast<size_t>(index)].members) {
-    if (member.ending == ".flac") clip.audio = decode_flac(read_member(index, member, where), where + ".flac");
+  for (const MemberPlace& member : place.members) {
+    if (member.ending == ".flac")
+      clip.audio = decode_flac(read_checked(file, member, place.crc32, where), where + ".flac");
   }
   if (static_cast<int64_t>(clip.audio.samples.size()) != expected) {
     throw std::runtime_error(
@@ -176,12 +175,15 @@ Clip ShardDataset::read(int index, ClipPart part) const {
   const ClipRecord& about = record(index);
   Clip clip = about.clip;
   const std::string where = about.shard + ": clip " + clip.key;
+  // Opened for each clip, a hundredth of the time its decoding takes: a data set may have more shards than a process
+  // may have open files.
+  const OpenFile file(about.shard);
   if (part == ClipPart::kAudio) {
     clip.mouth = {};
   } else if (clip.mouth.count > 0) {
-    impl_->read_frames(index, where, clip);
+    impl_->read_frames(index, file, where, clip);
   }
-  if (part != ClipPart::kVideo && about.samples > 0) impl_->read_audio(index, where, clip);
+  if (part != ClipPart::kVideo && about.samples > 0) impl_->read_audio(index, file, where, clip);
   return clip;
 }
 

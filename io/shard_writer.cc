@@ -19,17 +19,15 @@ namespace avsr::io {
 
 namespace {
 
-constexpr size_t kMaxKey = 80;  // with its endings a name fits the 100 bytes of a plain tar header
-
 bool is_key(const std::string& key) {
-  return !key.empty() && key.size() <= kMaxKey &&
+  return !key.empty() && key.size() <= kMaxKeyLength &&
          key.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-") == std::string::npos;
 }
 
 void check_clip(const Clip& clip) {
   if (!is_key(clip.key)) {
     throw std::invalid_argument(
-        fmt::format("[shards] expected a key of 1 to {} of A-Z a-z 0-9 _ -, got \"{}\"", kMaxKey, clip.key));
+        fmt::format("[shards] expected a key of 1 to {} of A-Z a-z 0-9 _ -, got \"{}\"", kMaxKeyLength, clip.key));
   }
   const auto require = [&clip](bool good, const char* what) {
     if (!good) throw std::invalid_argument("[shards] clip " + clip.key + ": " + what);
@@ -145,7 +143,11 @@ PackedClip pack_clip(const Clip& clip, int jpeg_quality) {
   metadata.clip.quality = clip.quality;
   metadata.samples = static_cast<int64_t>(clip.audio.samples.size());
   for (const auto& [ending, bytes] : packed.members) metadata.crc32[ending] = crc32_of(bytes);
-  packed.metadata = to_json(metadata).dump();  // throws for text that is not UTF-8
+  try {
+    packed.metadata = to_json(metadata).dump();
+  } catch (const nlohmann::json::type_error&) {
+    throw std::invalid_argument("[shards] clip " + clip.key + ": its speaker, label or words are not UTF-8 text");
+  }
   return packed;
 }
 

@@ -1,6 +1,7 @@
 // Prepared clips in plain tar files with WebDataset's naming: <key>.mouth.jpg, <key>.flac, <key>.json.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -14,11 +15,12 @@ namespace avsr::io {
 // Note [Members of a clip]
 // <key>.json       split, speaker, label, words with times, frames, height, width, samples, source_fps, quality
 // <key>.mouth.jpg  its frames stacked from top to bottom in one grey JPEG; absent without video. A JPEG ends at 65,500
-// rows,
-//                  so each member holds floor(65500 / height) frames at most (682 of 96 rows = 27 s) and longer clips
-//                  go on in <key>.mouth.1.jpg, <key>.mouth.2.jpg, …
+//                  rows, so each member holds floor(65500 / height) frames at most (682 of 96 rows = 27 s) and longer
+//                  clips go on in <key>.mouth.1.jpg, <key>.mouth.2.jpg, …
 // <key>.flac       16 bit, 16 kHz, mono; absent without sound
 // Members of a clip are adjacent, in this order.
+
+constexpr size_t kMaxKeyLength = 80;  // with its endings a name fits the 100 bytes of a plain tar header
 
 // The members of one clip, compressed. Making one is most of the work and may be done by any thread.
 struct PackedClip {
@@ -27,8 +29,8 @@ struct PackedClip {
   std::vector<std::pair<std::string, std::vector<uint8_t>>> members;  // ending (".mouth.jpg") and bytes
 };
 
-// Throws std::invalid_argument for a key with other characters than [A-Za-z0-9_-], an empty split, or frames without
-// size.
+// Throws std::invalid_argument for a key that is too long or has other characters than [A-Za-z0-9_-], an empty split,
+// frames without size, or text that is not UTF-8.
 PackedClip pack_clip(const Clip& clip, int jpeg_quality = 95);
 
 struct ShardOptions {

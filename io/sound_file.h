@@ -17,8 +17,8 @@ Waveform read_sound(const std::string& path);
 // 16-bit wav at 16 kHz, written atomically; samples beyond [-1, 1] are clipped.
 void write_wav(const std::string& path, const Waveform& audio);
 
-// 16-bit FLAC at 16 kHz in memory. What comes back is round(32768 x) / 32768, within [-1, 32767/32768]. At least one
-// sample. went in.
+// 16-bit FLAC at 16 kHz in memory, of at least one sample. What decode_flac() gives back is round(32768 x) / 32768,
+// within [-1, 32767/32768].
 std::vector<uint8_t> encode_flac(const Waveform& audio);
 // `name` is for the error text only.
 Waveform decode_flac(std::span<const uint8_t> bytes, const std::string& name = "flac");

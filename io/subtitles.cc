@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <nlohmann/json.hpp>
 
 namespace avsr::io {
 
@@ -61,8 +60,6 @@ std::string escape_vtt(const std::string& text) {
   return escaped;
 }
 
-double round_to_ms(double seconds) { return std::round(seconds * 1000) / 1000; }
-
 }  // namespace
 
 std::string to_txt(const std::vector<TimedWord>& words, const SubtitleOptions& options) {
@@ -88,19 +85,6 @@ std::string to_vtt(const std::vector<TimedWord>& words, const SubtitleOptions& o
                         escape_vtt(caption.text));
   }
   return text;
-}
-
-std::string to_json(const std::vector<TimedWord>& words, const std::string& file) {
-  nlohmann::ordered_json json;
-  json["file"] = file;
-  json["words"] = nlohmann::ordered_json::array();
-  for (const TimedWord& word : words) {
-    json["words"].push_back({{"text", word.text},
-                             {"start", round_to_ms(word.start_seconds)},
-                             {"end", round_to_ms(word.end_seconds)},
-                             {"confidence", std::round(word.confidence * 1e4) / 1e4}});
-  }
-  return json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace avsr::io

@@ -1,4 +1,4 @@
-// Recognised words with their times as plain text, SubRip, WebVTT and JSON.
+// Recognised words with their times as plain text, SubRip and WebVTT.
 #pragma once
 
 #include <string>
@@ -22,7 +22,5 @@ struct SubtitleOptions {
 std::string to_txt(const std::vector<TimedWord>& words, const SubtitleOptions& options = {});
 std::string to_srt(const std::vector<TimedWord>& words, const SubtitleOptions& options = {});
 std::string to_vtt(const std::vector<TimedWord>& words, const SubtitleOptions& options = {});
-// {"file": …, "words": [{"text", "start", "end", "confidence"}…]}
-std::string to_json(const std::vector<TimedWord>& words, const std::string& file);
 
 }  // namespace avsr::io

@@ -33,14 +33,11 @@ class TrackDecoder {
   void check_complete(double decoded_end_seconds);
 
   const std::string& path() const { return path_; }
-  const AVFormatContext& input() const { return *input_; }
   const AVStream& stream() const { return *input_->streams[index_]; }
-  const AVCodecContext& codec() const { return *codec_; }
   bool length_in_header() const;      // as opposed to estimated from the data at hand
   double header_end_seconds() const;  // of this track, on the file's own clock; 0 where unknown
   // Of the whole file, where the header tells its length but not the track's (Matroska, FLV); 0 otherwise.
   double header_file_end_seconds() const;
-  bool empty() const { return packets_ == 0; }
   const std::string& damage() const { return damage_; }  // the first thing found broken; empty: nothing
   void report_damage(const std::string& what);
 

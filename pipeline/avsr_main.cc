@@ -24,7 +24,7 @@ void print_usage(std::ostream& out) {
          " explains it)\n\nCommands:\n";
   for (const Command& command : avsr::pipeline::all_commands())
     out << fmt::format("  {:<12}{}\n", command.name, command.summary);
-  out << "\nExample:\n  avsr prepare lrw videos/ --out data && avsr train words-small --data data --out run\n";
+  out << "\nExample:\n  avsr prepare videos/ --out data && avsr train words-small --data data --out run\n";
 }
 
 const Command* find_command(const std::string& name) {

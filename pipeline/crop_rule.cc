@@ -14,16 +14,26 @@ void CropRule::validate() const {
     throw std::invalid_argument(fmt::format("expected a crop box inside the image, found top {}, left {}, {} x {}",
                                             box.top, box.left, box.height, box.width));
   }
+  if (source_height < 0 || source_width < 0) {
+    throw std::invalid_argument(fmt::format("expected a frame size, found {} x {}", source_height, source_width));
+  }
   tracked.validate();
+}
+
+bool CropRule::fits(int height, int width) const {
+  if (method != "fixed" || source_height == 0) return true;
+  return height == source_height && width == source_width;
 }
 
 nlohmann::json to_json(const CropRule& rule) {
   if (rule.method == "fixed") {
-    return {{"method", "fixed"},
-            {"top", rule.box.top},
-            {"left", rule.box.left},
-            {"height", rule.box.height},
-            {"width", rule.box.width}};
+    nlohmann::json json{{"method", "fixed"},
+                        {"top", rule.box.top},
+                        {"left", rule.box.left},
+                        {"height", rule.box.height},
+                        {"width", rule.box.width}};
+    if (rule.source_height > 0) json["source_height"] = rule.source_height, json["source_width"] = rule.source_width;
+    return json;
   }
   return {{"method", rule.method},
           {"size", rule.tracked.size},
@@ -40,6 +50,8 @@ CropRule crop_rule_from_json(const nlohmann::json& json) {
       json.at("left").get_to(rule.box.left);
       json.at("height").get_to(rule.box.height);
       json.at("width").get_to(rule.box.width);
+      rule.source_height = json.value("source_height", 0);
+      rule.source_width = json.value("source_width", 0);
     } else {
       json.at("size").get_to(rule.tracked.size);
       json.at("mouth_scale").get_to(rule.tracked.mouth_scale);
@@ -54,7 +66,11 @@ CropRule crop_rule_from_json(const nlohmann::json& json) {
 
 preprocessing::MouthClip crop(const CropRule& rule, const io::Frames& frames,
                               const std::shared_ptr<const preprocessing::FaceModel>& model) {
-  if (rule.method == "fixed") return preprocessing::crop_fixed(frames, rule.box);
+  if (rule.method == "fixed") {
+    preprocessing::MouthClip clip = preprocessing::crop_fixed(frames, rule.box);
+    if (!rule.fits(frames.height, frames.width)) clip.quality.reason = "other_size";
+    return clip;
+  }
   if (!model) throw std::invalid_argument("[crop] tracked crops need the face model");
   return preprocessing::crop_tracked(frames, model, rule.tracked);
 }

@@ -41,15 +41,15 @@ struct PrepareStep {
 
 // Note [Prepared folder]
 // <split>-NNNN-000000.tar (+ .idx)  clips in the order of their keys, clips_per_shard in each
-// dataset.json   labels, crop rule, counts, pixel statistics of the training split, hash of the packed bytes
+// dataset.json   crop rule, counts, hash of the packed bytes
 // quality.json   counts by reason and every clip that is not "ok"; quality.jsonl: one line for each clip
 // quality.html, contact_sheet.png   the same to look at
 // .parts/        what is known of finished shards; with it a stopped run goes on behind the last of them
 
 // Writes the prepared folder. The files are the same whatever the number of workers, and after a stop and a restart. A
 // finished folder is recognised (already_done); one that was made of other sources or with other settings is refused
-// (std::runtime_error). Media files that cannot be read are left out and reported; std::runtime_error when not a single
-// clip is left. step is called on the calling thread; an exception it throws stops the run.
+// (std::runtime_error). Clips that cannot be read or packed are left out and reported; std::runtime_error when not a
+// single one is left. step is called on the calling thread; an exception it throws stops the run.
 PrepareResult prepare_corpus(const PrepareOptions& options, const std::function<void(const PrepareStep&)>& step = {});
 
 }  // namespace avsr::pipeline

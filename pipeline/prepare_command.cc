@@ -62,8 +62,9 @@ int run_prepare(const Arguments& arguments) {
       arguments, options, hidden, positions,
       "avsr prepare CORPUS --out DIR [OPTIONS]\n\nReads a corpus (a folder of LRW or GRID layout, or a CSV or JSONL "
       "manifest with the columns\npath, split, label or transcript, and maybe speaker, start, end, key), crops the "
-      "mouths, "
-      "and packs\nframes, sound and labels into tar shards. A stopped run goes on where it was.",
+      "mouths, and packs\nframes, sound and labels into tar shards. A stopped run goes on where it was.\n\nWord models "
+      "learn from labels (clips of one word) and from words with times (GRID). A transcript in a\nmanifest gives no "
+      "times: a model of words learns nothing from it.",
       "avsr prepare videos/lrw --out data/lrw --crop tracked");
   if (parsed.help) return 0;
   prepare.layout = data_scripts::layout_from_name(layout);

@@ -7,7 +7,7 @@
 #include <optional>
 #include <stdexcept>
 
-#include "preprocessing/mouth_crop.h"
+#include "preprocessing/mouth_stream.h"
 
 namespace avsr::pipeline {
 namespace {
@@ -93,6 +93,15 @@ void require_streams(const io::MediaInfo& info, const WindowSettings& wanted, co
         fmt::format("{}: has no audio track, which the model {} needs; use a video model for it", info.path, model));
 }
 
+void require_frame_size(const io::MediaInfo& info, const CropRule& rule, const std::string& model) {
+  if (rule.fits(info.height, info.width)) return;
+  throw std::runtime_error(
+      fmt::format("{}: expected frames of {} x {} (H x W), found {} x {}: the model {} finds the mouth by a fixed box "
+                  "in such frames; "
+                  "cut the face out at that size as its corpus does, or use a model of tracked crops",
+                  info.path, rule.source_height, rule.source_width, info.height, info.width, model));
+}
+
 }  // namespace
 
 std::vector<io::TimedWord> Transcript::known_words() const {
@@ -113,7 +122,11 @@ Transcript transcribe_file(Recognizer& recognizer, const std::shared_ptr<const p
 
   StreamJoiner joiner(windows, wanted.audio);
   std::optional<Cropper> cropper;
-  if (wanted.video) cropper.emplace(crop_rule_from_json(recognizer.rule().crop), face_model, joiner);
+  if (wanted.video) {
+    const CropRule rule = crop_rule_from_json(recognizer.rule().crop);
+    require_frame_size(reader.info(), rule, recognizer.path());
+    cropper.emplace(rule, face_model, joiner);
+  }
   io::MediaChunk chunk;
   while (reader.next_chunk(chunk)) {
     joiner.push_sound(chunk.audio);

@@ -65,16 +65,4 @@ void copy_window(const WindowSettings& settings, const io::Waveform& wave, int i
   for (long k = last; k < window; ++k) out[k] = outside(k);
 }
 
-Windows cut_windows(const WindowSettings& settings, const io::Waveform& wave) {
-  settings.validate();
-  Windows windows;
-  windows.count = count_windows(settings, wave.samples.size());
-  windows.length = settings.window_samples();
-  windows.values.resize(static_cast<size_t>(windows.count) * windows.length);
-  for (int i = 0; i < windows.count; ++i) {
-    copy_window(settings, wave, i, windows.values.data() + static_cast<size_t>(i) * windows.length);
-  }
-  return windows;
-}
-
 }  // namespace avsr::preprocessing

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstddef>
-#include <vector>
 
 #include "io/clip.h"
 
@@ -25,18 +24,10 @@ struct WindowSettings {
   void validate() const;  // throws std::invalid_argument: window and step are positive whole numbers of samples
 };
 
-// (N, window) values, row-major.
-struct Windows {
-  int count = 0, length = 0;
-  std::vector<float> values;
-  const float* window(int i) const { return values.data() + static_cast<size_t>(i) * length; }
-};
-
 int count_windows(const WindowSettings& settings, size_t samples);
 // First sample of window i, negative before the clip's start.
 long window_start(const WindowSettings& settings, int i);
 // Copies window i (window_samples() floats) out of the waveform.
 void copy_window(const WindowSettings& settings, const io::Waveform& wave, int i, float* out);
-Windows cut_windows(const WindowSettings& settings, const io::Waveform& wave);
 
 }  // namespace avsr::preprocessing

@@ -30,7 +30,6 @@ struct AugmentSettings {
   double speed = 0;
   double audio_mask_probability = 0;  // one stretch of samples is set to 0
   double audio_mask_seconds = 0.2;    // its longest length
-  bool audio_noise = true;            // babble at one of the seven levels, see draw_training_snr
   void validate() const;              // throws std::invalid_argument
 };
 

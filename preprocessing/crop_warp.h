@@ -1,9 +1,8 @@
-// Cutting one turned and scaled crop out of an image, and counting how crops went.
+// Cutting one turned and scaled crop out of an image.
 #pragma once
 
 #include <cstdint>
 
-#include "io/clip.h"
 #include "preprocessing/mouth_crop.h"
 
 namespace avsr::preprocessing {
@@ -14,14 +13,5 @@ bool leaves_image(const MouthPose& pose, int size, int height, int width);
 // out: size x size. Bilinear; where the crop shrinks the source, the source is area-averaged first. Beyond the image
 // the nearest pixel is repeated.
 void warp_crop(const uint8_t* pixels, int height, int width, const MouthPose& pose, int size, uint8_t* out);
-
-class QualityCounter {
- public:
-  void add(bool face, bool outside);
-  io::CropQuality quality(const TrackedCropSettings& settings) const;
-
- private:
-  int64_t frames_ = 0, without_face_ = 0, outside_ = 0;
-};
 
 }  // namespace avsr::preprocessing

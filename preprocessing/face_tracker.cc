@@ -66,14 +66,17 @@ struct FaceTracker::State {
   void seen(int64_t t, const FaceBox& box, bool same_face);
   void confirm();
   void drop();
-  void emit_missing(int64_t t) { known.push_back({t, false, std::nullopt}); }
+  void emit_missing(int64_t t) { known.push_back({t, false, std::nullopt, t == newest_cut}); }
+  bool is_other_face(const FaceBox& found) const;
 
   TrackerSettings settings;
   FaceFinder finder;
   int64_t count = 0;
   int height = 0, width = 0;
   bool tracking = false;
-  FaceBox box;  // where the face is expected, while tracking
+  bool seen_any = false;
+  int64_t newest_cut = -1;  // the frame behind it
+  FaceBox box;              // where the face is expected while tracking, and was last seen otherwise
   BoxRelation relation;
   Spread spread;  // of the newest landmarks
   int64_t last_verified = 0, last_landmarks = 0, last_search = -1;
@@ -91,9 +94,15 @@ void FaceTracker::State::drop() {
   pending.clear();
 }
 
+// Whether the face lies elsewhere than the one that was tracked last.
+bool FaceTracker::State::is_other_face(const FaceBox& found) const {
+  return seen_any && overlap(found, box) <= kSameFace;
+}
+
 // A face confirmed by the detector in the current frame.
 void FaceTracker::State::seen(int64_t t, const FaceBox& found, bool same_face) {
   const Landmarks landmarks = finder.landmarks(same_face ? box : found);
+  const bool new_shot = t == newest_cut || is_other_face(found);
   same_face ? confirm() : drop();
   spread = spread_of(landmarks);
   const BoxRelation fresh = BoxRelation::of(found, spread);
@@ -103,9 +112,9 @@ void FaceTracker::State::seen(int64_t t, const FaceBox& found, bool same_face) {
     relation = fresh;
   }
   box = relation.around(spread);
-  tracking = true;
+  tracking = seen_any = true;
   last_verified = last_landmarks = t;
-  known.push_back({t, false, landmarks});
+  known.push_back({t, false, landmarks, new_shot});
 }
 
 bool FaceTracker::State::search(int64_t t) {
@@ -140,10 +149,13 @@ void FaceTracker::State::follow(int64_t t) {
 }
 
 void FaceTracker::State::track(int64_t t) {
-  if (tracking && finder.change() > settings.scene_cut) {
-    confirm();  // the cut explains what follows; the frames before it were one shot
-    tracking = false;
-    last_search = -1;
+  if (finder.change() > settings.scene_cut) {
+    newest_cut = t;
+    if (tracking) {
+      confirm();  // the cut explains what follows; the frames before it were one shot
+      tracking = false;
+      last_search = -1;
+    }
   }
   if (!tracking) {
     if (last_search >= 0 && t - last_search < settings.search_interval) return emit_missing(t);

@@ -170,14 +170,4 @@ Features Mfcc::compute(const io::Waveform& wave) const {
   return features;
 }
 
-Features stack_rows(const Features& features, int group) {
-  if (group < 1) throw std::invalid_argument(fmt::format("[stack_rows] expected a group of 1 or more, got {}", group));
-  Features stacked;
-  stacked.count = features.count / group;
-  stacked.dimension = features.dimension * group;
-  const size_t kept = static_cast<size_t>(stacked.count) * stacked.dimension;
-  stacked.values.assign(features.values.begin(), features.values.begin() + static_cast<long>(kept));
-  return stacked;
-}
-
 }  // namespace avsr::preprocessing

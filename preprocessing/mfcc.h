@@ -45,8 +45,4 @@ class Mfcc {
   std::unique_ptr<Tables> tables_;
 };
 
-// Joins `group` neighbouring rows into one: (N, D) -> (N / group, group * D); 4 windows of 10 ms = one 40 ms video
-// step. A last incomplete group is dropped.
-Features stack_rows(const Features& features, int group);
-
 }  // namespace avsr::preprocessing

@@ -1,8 +1,6 @@
 // From frames of a talking face to small grey pictures of the mouth: by a fixed box, or by tracking the face.
 #pragma once
 
-#include <cstdint>
-#include <functional>
 #include <memory>
 #include <vector>
 
@@ -53,33 +51,5 @@ MouthClip crop_fixed(const io::Frames& frames, const CropBox& box = {});
 // gaps at the ends repeat the nearest pose. The face model may be shared between threads.
 MouthClip crop_tracked(const io::Frames& frames, const std::shared_ptr<const FaceModel>& model,
                        const TrackedCropSettings& settings = {});
-
-// One frame that leaves the stream.
-struct MouthFrame {
-  int64_t index = 0;          // counted from 0 in the order of push
-  bool face = false;          // false: no face here or near: crop is black, pose meaningless
-  bool interpolated = false;  // the face was not seen in this frame
-  bool outside = false;       // the crop leaves the image
-  MouthPose pose;
-  Landmarks landmarks;
-  std::vector<uint8_t> crop;  // size x size
-};
-
-// The same for a stream of any length in bounded memory: frames in, crops out in order with a small delay (about
-// tracker.verify_interval + smoothing_radius frames while a face is seen, at most longest_gap more without one).
-class MouthStream {
- public:
-  using Sink = std::function<void(MouthFrame&&)>;
-  MouthStream(std::shared_ptr<const FaceModel> model, const TrackedCropSettings& settings, Sink sink);
-  ~MouthStream();
-  // A grey image of height x width, row-major; copied. All frames have one size (std::invalid_argument otherwise).
-  void push(const uint8_t* pixels, int height, int width);
-  void finish();                    // gives out all that is held back; no push afterwards
-  io::CropQuality quality() const;  // over all frames given out so far
-
- private:
-  struct State;
-  std::unique_ptr<State> state_;
-};
 
 }  // namespace avsr::preprocessing

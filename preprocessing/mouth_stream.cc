@@ -1,9 +1,11 @@
+#include "preprocessing/mouth_stream.h"
+
 #include <deque>
 #include <stdexcept>
 
 #include "preprocessing/crop_warp.h"
-#include "preprocessing/mouth_crop.h"
 #include "preprocessing/pose_track.h"
+#include "preprocessing/quality_counter.h"
 
 namespace avsr::preprocessing {
 

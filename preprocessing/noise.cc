@@ -30,17 +30,9 @@ double power_of(const io::Waveform& wave, size_t used, const std::string& clip, 
 // A mean square below this is under the last bit of 24-bit sound: nothing there to measure against.
 constexpr double kSilence = 1e-14;
 
-void scale_to_peak(io::Waveform& wave) {
-  float peak = 0;
-  for (const float v : wave.samples) peak = std::max(peak, std::abs(v));
-  if (peak <= 1) return;
-  for (float& v : wave.samples) v /= peak;
-}
-
 }  // namespace
 
-MixResult mix_noise(io::Waveform& speech, const io::Waveform& noise, double snr_db, const std::string& clip,
-                    MixOverflow overflow) {
+MixResult mix_noise(io::Waveform& speech, const io::Waveform& noise, double snr_db, const std::string& clip) {
   if (!std::isfinite(snr_db)) {
     throw std::invalid_argument(fmt::format("[noise] clip '{}': the SNR must be finite, got {}", clip, snr_db));
   }
@@ -54,7 +46,6 @@ MixResult mix_noise(io::Waveform& speech, const io::Waveform& noise, double snr_
     speech.samples[i] = static_cast<float>(speech.samples[i] + gain * noise.samples[k]);
     if (++k == noise.samples.size()) k = 0;
   }
-  if (overflow == MixOverflow::scale) scale_to_peak(speech);
   return MixResult::mixed;
 }
 
@@ -82,12 +73,6 @@ io::Waveform change_speed(const io::Waveform& wave, double factor) {
     out.samples[i] = static_cast<float>(in[k] + part * (next - in[k]));
   }
   return out;
-}
-
-std::optional<double> draw_training_snr(Random& random) {
-  const uint64_t level = random.below(std::size(kTrainingSnrs) + 1);
-  if (level == 0) return std::nullopt;
-  return kTrainingSnrs[level - 1];
 }
 
 }  // namespace avsr::preprocessing

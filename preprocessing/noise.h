@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -18,16 +17,11 @@ enum class MixResult {
   silent_speech,  // the speech has no power: any SNR is undefined; left unchanged
   silent_noise,   // the noise has no power; left unchanged
 };
-enum class MixOverflow {
-  keep,   // samples may pass +-1: nothing is lost in floating point, and z-normalisation follows
-  scale,  // the whole mixture is scaled so that its peak is 1: for writing to integer files; the SNR is unchanged
-};
 // speech += g * noise with g chosen so that 10 log10(sum speech^2 / sum (g noise)^2) = snr_db over the whole clip.
-// Noise shorter than the speech repeats, longer noise is cut; its power is taken over what is used. `clip` names the
-// clip in errors. Throws std::runtime_error on a sample that is not finite, std::invalid_argument on a non-finite
-// snr_db.
-MixResult mix_noise(io::Waveform& speech, const io::Waveform& noise, double snr_db, const std::string& clip,
-                    MixOverflow overflow = MixOverflow::keep);
+// Noise shorter than the speech repeats, longer noise is cut; its power is taken over what is used. Samples may pass
+// +-1: nothing is lost in floating point, and z-normalisation follows. `clip` names the clip in errors. Throws
+// std::runtime_error on a sample that is not finite, std::invalid_argument on a non-finite snr_db.
+MixResult mix_noise(io::Waveform& speech, const io::Waveform& noise, double snr_db, const std::string& clip);
 
 // Gaussian white noise of power 1.
 io::Waveform white_noise(uint64_t key, size_t samples);
@@ -72,13 +66,5 @@ class NoiseBank {
   BabbleSettings settings_;
   std::vector<Utterance> utterances_;
 };
-
-// Throws std::invalid_argument naming the talkers that two banks share.
-void check_disjoint(const NoiseBank& a, const NoiseBank& b);
-
-// ---- training levels
-// The seven levels of the schedule, equally likely; no value = clean.
-inline constexpr double kTrainingSnrs[] = {20, 15, 10, 5, 0, -5};
-std::optional<double> draw_training_snr(Random& random);
 
 }  // namespace avsr::preprocessing

@@ -1,10 +1,8 @@
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <iterator>
 #include <set>
 #include <stdexcept>
 
@@ -103,16 +101,6 @@ io::Waveform NoiseBank::babble(uint64_t seed, std::string_view clip_key, size_t 
   const double gain = 1 / std::sqrt(static_cast<double>(voices));
   std::transform(sum.begin(), sum.end(), noise.samples.begin(), [&](double v) { return static_cast<float>(gain * v); });
   return noise;
-}
-
-void check_disjoint(const NoiseBank& a, const NoiseBank& b) {
-  const std::vector<std::string> of_a = a.talkers(), of_b = b.talkers();
-  std::vector<std::string> shared;
-  std::set_intersection(of_a.begin(), of_a.end(), of_b.begin(), of_b.end(), std::back_inserter(shared));
-  if (!shared.empty()) {
-    throw std::invalid_argument(
-        fmt::format("[babble] two splits share the talkers {}; each needs its own", fmt::join(shared, ", ")));
-  }
 }
 
 }  // namespace avsr::preprocessing

@@ -170,16 +170,6 @@ void z_normalise(std::span<float> values) { z_normalise_strided(values.data(), v
 
 void z_normalise(io::Waveform& wave) { z_normalise(std::span<float>(wave.samples)); }
 
-void z_normalise_windows(io::Waveform& wave, int samples) {
-  if (samples < 1) {
-    throw std::invalid_argument(fmt::format("[normalise] expected windows of 1 sample or more, got {}", samples));
-  }
-  for (size_t start = 0; start < wave.samples.size(); start += samples) {
-    const size_t count = std::min<size_t>(samples, wave.samples.size() - start);
-    z_normalise(std::span<float>(wave.samples).subspan(start, count));
-  }
-}
-
 void z_normalise_columns(Features& features) {
   for (int c = 0; c < features.dimension; ++c) {
     z_normalise_strided(features.values.data() + c, features.count, features.dimension);

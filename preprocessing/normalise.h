@@ -57,10 +57,7 @@ std::vector<float> pixel_mean_image(PixelNormalisation kind, const PixelStatisti
 // In place: mean 0, deviation 1 (population). Deviation 0 (silence) -> 1, so silence stays 0.
 void z_normalise(std::span<float> values);
 void z_normalise(io::Waveform& wave);
-// The same window by window of `samples` (the last may be shorter).
-void z_normalise_windows(io::Waveform& wave, int samples);
-
-// Mean and deviation of each feature dimension over a clip, or over the training set through FeatureCounter.
+// The same for each feature dimension over a clip.
 void z_normalise_columns(Features& features);
 
 }  // namespace avsr::preprocessing

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <complex>
+#include <optional>
 #include <utility>
 
 #include "preprocessing/mean_face.h"
@@ -54,9 +55,10 @@ MouthPose fit_pose(const Landmarks& landmarks, const TrackedCropSettings& settin
 void PoseTrack::push(const TrackedFace& face) {
   Entry entry;
   entry.frame.index = face.index;
+  entry.new_shot = face.new_shot;
   entry.frame.interpolated = !face.landmarks && !face.skipped;
   if (face.landmarks) {
-    fill_gap(*face.landmarks);
+    fill_gap(*face.landmarks, face.new_shot);
     entry.frame.landmarks = *face.landmarks;
     entry.frame.face = entry.filled = true;
     entries_.push_back(entry);
@@ -67,14 +69,21 @@ void PoseTrack::push(const TrackedFace& face) {
   give_out();
 }
 
-// Between two faces: a straight line; before the first: as the first.
-void PoseTrack::fill_gap(const Landmarks& next) {
+// Between two faces of one shot: a straight line; between two shots: each holds its own; before the first: as the
+// first.
+void PoseTrack::fill_gap(const Landmarks& next, bool next_is_new_shot) {
   const size_t start = entries_.size() - unfilled_;
+  std::optional<size_t> edge;  // frames of the gap from here on belong to the next face's shot
+  for (size_t i = 0; i < unfilled_; ++i) {
+    if (entries_[start + i].new_shot) edge = i;
+  }
+  if (next_is_new_shot) edge = unfilled_;
   const bool has_previous = start > 0 && entries_[start - 1].frame.face;
   const Landmarks previous = has_previous ? entries_[start - 1].frame.landmarks : next;
   for (size_t i = 0; i < unfilled_; ++i) {
     Entry& entry = entries_[start + i];
-    entry.frame.landmarks = between(previous, next, static_cast<float>(i + 1) / static_cast<float>(unfilled_ + 1));
+    const float part = static_cast<float>(i + 1) / static_cast<float>(unfilled_ + 1);
+    entry.frame.landmarks = !edge ? between(previous, next, part) : i < *edge ? previous : next;
     entry.frame.face = entry.filled = true;
   }
   unfilled_ = 0;
@@ -91,21 +100,22 @@ void PoseTrack::give_up_gap() {
 void PoseTrack::finish() {
   const size_t start = entries_.size() - unfilled_;
   if (unfilled_ > 0 && start > 0 && entries_[start - 1].frame.face) {
-    fill_gap(Landmarks(entries_[start - 1].frame.landmarks));
+    fill_gap(Landmarks(entries_[start - 1].frame.landmarks), false);
   }
   give_up_gap();
   finished_ = true;
   give_out();
 }
 
-// The mean of the neighbours, weighted by a Gaussian; near the ends of a run of faces the reach shrinks on both sides,
-// so that a moving face is not pulled back.
+// The mean of the neighbours, weighted by a Gaussian; near the ends of a run of faces, or of a shot, the reach shrinks
+// on both sides, so that a moving face is not pulled back.
 MouthPose PoseTrack::smooth_pose(size_t position) const {
   const auto has_face = [&](size_t i) { return i < entries_.size() && entries_[i].filled && entries_[i].frame.face; };
   const int radius = settings_.smoothing_radius;
   int reach = 0;
   while (reach < radius && static_cast<size_t>(reach) < position && has_face(position - reach - 1) &&
-         has_face(position + reach + 1)) {
+         has_face(position + reach + 1) && !entries_[position - reach].new_shot &&
+         !entries_[position + reach + 1].new_shot) {
     ++reach;
   }
   const double deviation = std::max(0.5, radius / 2.0);

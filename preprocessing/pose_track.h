@@ -34,8 +34,9 @@ class PoseTrack {
   struct Entry {
     PosedFrame frame;
     bool filled = false;
+    bool new_shot = false;  // neither gaps nor smoothing reach across the edge before it
   };
-  void fill_gap(const Landmarks& next);
+  void fill_gap(const Landmarks& next, bool next_is_new_shot);
   void give_up_gap();
   void give_out();
   MouthPose smooth_pose(size_t position) const;

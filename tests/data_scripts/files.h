@@ -6,7 +6,7 @@
 #include <functional>
 #include <string>
 
-#include "data_scripts/program.h"
+#include "io/program.h"
 #include "io/temporary_folder.h"
 
 namespace avsr::data_scripts {
@@ -30,7 +30,7 @@ inline std::string failure_of(const std::function<void()>& action) {
 
 inline bool program_exists(const std::string& name) {
   try {
-    run_program({"sh", "-c", "command -v " + name});
+    io::run_program({"sh", "-c", "command -v " + name});
     return true;
   } catch (const std::exception&) {
     return false;

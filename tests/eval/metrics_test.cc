@@ -33,23 +33,6 @@ TEST(PairedBootstrap, HoldsTheDifferenceAndIsFixedBySeed) {
   EXPECT_THROW(paired_bootstrap(a, std::vector<uint8_t>(3)), std::invalid_argument);
 }
 
-TEST(ConfusionMatrix, CountsAndRates) {
-  ConfusionMatrix matrix(2);
-  // Label 1: 6 true positives, 1 false positive, 2 false negatives, 3 true negatives.
-  for (int i = 0; i < 6; ++i) matrix.add(1, 1);
-  matrix.add(0, 1);
-  for (int i = 0; i < 2; ++i) matrix.add(1, 0);
-  for (int i = 0; i < 3; ++i) matrix.add(0, 0);
-  EXPECT_EQ(matrix.total(), 12);
-  EXPECT_EQ(matrix.correct(), 9);
-  EXPECT_DOUBLE_EQ(matrix.accuracy(), 0.75);
-  EXPECT_DOUBLE_EQ(matrix.precision(1), 6.0 / 7);
-  EXPECT_DOUBLE_EQ(matrix.recall(1), 0.75);
-  EXPECT_DOUBLE_EQ(matrix.specificity(1), 0.75);
-  EXPECT_DOUBLE_EQ(matrix.f1(1), 0.8);
-  EXPECT_THROW(matrix.add(2, 0), std::invalid_argument);
-}
-
 TEST(WordErrorRate, CountsEachKindOfEdit) {
   const WordErrors same = word_errors({"bin", "blue"}, {"bin", "blue"});
   EXPECT_EQ(same.errors(), 0);

@@ -35,5 +35,19 @@ TEST(NoiseCurve, IsDrawn) {
   EXPECT_THROW(draw_noise_curve(kCurves, "words", "/nonexistent/curve.svg"), std::runtime_error);
 }
 
+// A program that is not there must not end ours: the error says what to install.
+TEST(NoiseCurve, IsMissedWithoutGnuplot) {
+  const std::string path = std::getenv("PATH");
+  setenv("PATH", "/nonexistent", 1);
+  std::string complaint;
+  try {
+    draw_noise_curve(kCurves, "words", "curve.svg");
+  } catch (const std::runtime_error& error) {
+    complaint = error.what();
+  }
+  setenv("PATH", path.c_str(), 1);
+  EXPECT_THAT(complaint, testing::AllOf(HasSubstr("curve.svg"), HasSubstr("gnuplot-nox")));
+}
+
 }  // namespace
 }  // namespace avsr::eval

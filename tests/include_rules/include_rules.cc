@@ -52,6 +52,8 @@ const std::vector<Foreign>& foreign_libraries() {
       {"libsndfile", std::regex("sndfile\\.h+"), {"io/"}},
       {"libarchive", std::regex("archive(_entry)?\\.h"), {"io/"}},
       {"OpenCV", std::regex("opencv2?/.*"), {"preprocessing/", "io/"}},
+      {"Boost.CRC", std::regex("boost/crc\\..*"), {"io/"}},
+      {"Boost.Program_options", std::regex("boost/program_options.*"), {"pipeline/"}},
       {"dlib", std::regex("dlib/.*"), {"preprocessing/"}},
       {"oneDNN", std::regex("(oneapi/dnnl/)?dnnl.*"), {"models/backend/cpu/"}},
       {"CUDA",

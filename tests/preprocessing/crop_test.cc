@@ -1,3 +1,4 @@
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -146,6 +147,27 @@ TEST(PoseTrack, InterpolatesInnerGapsAndRepeatsAtTheEnds) {
     EXPECT_NEAR(posed[t].pose.centre_x, expected[t], 1e-4);
     EXPECT_EQ(posed[t].interpolated, interpolated[t]);
   }
+}
+
+// Each shot keeps its own pose in the gap, and no smoothing reaches over the edge.
+TEST(PoseTrack, HoldsThePoseAtASceneCut) {
+  const auto poses_of = [](const std::vector<TrackedFace>& faces) {
+    PoseTrack track({}, 100);
+    for (const TrackedFace& face : faces) track.push(face);
+    track.finish();
+    std::vector<int> poses;
+    for (const PosedFrame& posed : track.take()) poses.push_back(static_cast<int>(std::lround(posed.pose.centre_x)));
+    return poses;
+  };
+  const auto cut_to = [](TrackedFace face) {
+    face.new_shot = true;
+    return face;
+  };
+  const TrackedFace none{2, false, std::nullopt}, none_behind_cut{3, false, std::nullopt, true};
+  EXPECT_THAT(poses_of({face_at(0, 10), face_at(1, 10), none, cut_to(face_at(3, 90)), face_at(4, 90)}),
+              testing::ElementsAre(10, 10, 10, 90, 90));
+  EXPECT_THAT(poses_of({face_at(0, 10), face_at(1, 10), none, none_behind_cut, face_at(4, 90), face_at(5, 90)}),
+              testing::ElementsAre(10, 10, 10, 90, 90, 90));
 }
 
 TEST(PoseTrack, SmoothsNoiseButNotSteadyMotion) {

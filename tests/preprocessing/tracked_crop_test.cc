@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "preprocessing/mouth_crop.h"
+#include "preprocessing/mouth_stream.h"
 #include "tests/preprocessing/drawn_face.h"
 
 namespace avsr::preprocessing {
@@ -113,6 +114,21 @@ TEST_F(TrackedCrop, DropsWhatTheDetectorDoesNotConfirm) {
   const MouthClip two = crop_tracked(moved, model_, settings);
   EXPECT_GE(two.quality.frames_without_face, 1);
   EXPECT_LE(two.quality.frames_without_face, 10);
+}
+
+TEST_F(TrackedCrop, DoesNotMoveAcrossASceneCut) {
+  io::Frames frames{24, 256, 512, std::vector<uint8_t>(24 * 256 * 512)};
+  DrawnFace truth[2];
+  for (int t = 0; t < 24; ++t) {
+    const int shot = t < 12 ? 0 : 1;
+    cv::Mat image(256, 512, CV_8U, frames.frame(t));
+    image.setTo(shot == 0 ? 90 : 220);
+    truth[shot] = draw_face(image, shot == 0 ? 110 : 400, 128, 1, 0, 5);
+    cv::GaussianBlur(image, image, {}, 1.2);
+  }
+  const MouthClip clip = crop_tracked(frames, model_);
+  ASSERT_EQ(clip.quality.reason, "ok");
+  for (int t = 8; t < 16; ++t) EXPECT_LT(distance(clip.poses[t], truth[t < 12 ? 0 : 1]), 3) << "frame " << t;
 }
 
 TEST_F(TrackedCrop, NoFaceFewFacesOutside) {

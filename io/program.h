@@ -4,13 +4,10 @@
 #include <string>
 #include <vector>
 
-namespace avsr::data_scripts {
+namespace avsr::io {
 
 // Runs arguments[0] (searched in PATH) without a shell and returns what it wrote to stdout; its stderr is discarded.
 // Throws std::runtime_error when it cannot be started, is killed, or exits with another code than 0.
 std::string run_program(const std::vector<std::string>& arguments);
 
-// "a, b, c" for separator ", ".
-std::string joined(const std::vector<std::string>& texts, const std::string& separator);
-
-}  // namespace avsr::data_scripts
+}  // namespace avsr::io

@@ -1,7 +1,8 @@
-#include "data_scripts/program.h"
+#include "io/program.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,7 @@
 
 extern char** environ;
 
-namespace avsr::data_scripts {
+namespace avsr::io {
 namespace {
 
 // Both ends are closed in other children (O_CLOEXEC), so that one thread's program never holds another's pipe open.
@@ -67,17 +68,11 @@ std::string run_program(const std::vector<std::string>& arguments) {
   while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-    throw std::runtime_error(fmt::format("the program '{}' failed ({} {})", joined(arguments, " "),
+    throw std::runtime_error(fmt::format("the program '{}' failed ({} {})", fmt::join(arguments, " "),
                                          WIFEXITED(status) ? "exit code" : "signal",
                                          WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status)));
   }
   return text;
 }
 
-std::string joined(const std::vector<std::string>& texts, const std::string& separator) {
-  std::string all;
-  for (const std::string& text : texts) all += (&text == &texts.front() ? "" : separator) + text;
-  return all;
-}
-
-}  // namespace avsr::data_scripts
+}  // namespace avsr::io

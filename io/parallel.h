@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <functional>
 
-namespace avsr::data_scripts {
+namespace avsr::io {
 
 // 0 means as many as this process may use (its CPU affinity); otherwise the number itself.
 int worker_count(int requested);
@@ -18,4 +18,4 @@ void parallel_for(size_t count, int workers, const std::function<void(size_t)>& 
 void parallel_ordered(size_t count, int workers, size_t ahead, const std::function<void(size_t)>& work,
                       const std::function<void(size_t)>& deliver);
 
-}  // namespace avsr::data_scripts
+}  // namespace avsr::io

@@ -1,4 +1,4 @@
-#include "data_scripts/parallel.h"
+#include "io/parallel.h"
 
 #include <sched.h>
 
@@ -10,7 +10,7 @@
 #include <thread>
 #include <vector>
 
-namespace avsr::data_scripts {
+namespace avsr::io {
 
 int worker_count(int requested) {
   if (requested > 0) return requested;
@@ -106,4 +106,4 @@ void parallel_ordered(size_t count, int workers, size_t ahead, const std::functi
   if (state.failure) std::rethrow_exception(state.failure);
 }
 
-}  // namespace avsr::data_scripts
+}  // namespace avsr::io

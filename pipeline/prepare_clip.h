@@ -1,0 +1,41 @@
+// One clip's way from its media file to the bytes of a shard.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+#include "data_scripts/sources.h"
+#include "io/media_reader.h"
+#include "io/shards.h"
+#include "pipeline/crop_rule.h"
+#include "pipeline/quality_report.h"
+
+namespace avsr::pipeline {
+
+struct PreparedClip {
+  io::PackedClip packed;  // empty unless row.packed
+  QualityRow row;
+  uint64_t hash = 0;    // of the packed bytes
+  int64_t samples = 0;  // of the sound
+};
+
+class ClipPreparer {
+ public:
+  // model may be null for a fixed box.
+  ClipPreparer(CropRule rule, std::shared_ptr<const preprocessing::FaceModel> model)
+      : rule_(std::move(rule)), model_(std::move(model)) {}
+
+  // Thread-safe. Whatever is wrong with the clip ends in its row (reason "unreadable"): one clip never stops a corpus.
+  // Throws std::bad_alloc alone.
+  PreparedClip prepare(const data_scripts::Source& source) const;
+
+ private:
+  void read_and_pack(const data_scripts::Source& source, PreparedClip& prepared) const;
+  io::Clip to_clip(const data_scripts::Source& source, io::Media& media) const;
+
+  CropRule rule_;
+  std::shared_ptr<const preprocessing::FaceModel> model_;
+};
+
+}  // namespace avsr::pipeline

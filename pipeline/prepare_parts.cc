@@ -1,0 +1,102 @@
+#include "pipeline/prepare_parts.h"
+
+#include <fmt/format.h>
+
+#include <stdexcept>
+
+#include "io/atomic_file.h"
+
+namespace avsr::pipeline {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+void write_json(const fs::path& file, const json& value) {
+  const std::string text = value.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+  io::write_file_atomically(file.string(), text);
+}
+
+// Discarded when it is none.
+json read_json(const fs::path& file) { return json::parse(io::read_text_file(file.string()), nullptr, false); }
+
+json to_json(const FinishedPart& finished) {
+  json rows = json::array();
+  for (const QualityRow& row : finished.rows) rows.push_back(pipeline::to_json(row));
+  return {{"rows", rows},
+          {"shards", finished.shards},
+          {"hash", finished.hash},
+          {"clips", finished.clips},
+          {"samples", finished.samples}};
+}
+
+FinishedPart finished_part_from_json(const json& known) {
+  FinishedPart finished;
+  for (const json& row : known.at("rows")) finished.rows.push_back(quality_row_from_json(row));
+  known.at("shards").get_to(finished.shards);
+  known.at("hash").get_to(finished.hash);
+  known.at("clips").get_to(finished.clips);
+  known.at("samples").get_to(finished.samples);
+  return finished;
+}
+
+}  // namespace
+
+std::vector<Part> parts_of(const std::vector<data_scripts::Source>& sources, size_t most) {
+  std::vector<Part> parts;
+  int number = 0;
+  for (size_t i = 0; i < sources.size(); ++i) {
+    const bool other_split = parts.empty() || parts.back().split != sources[i].split;
+    if (other_split || parts.back().count == most) {
+      number = other_split ? 0 : number + 1;
+      parts.push_back({fmt::format("{}-{:04d}", sources[i].split, number), sources[i].split, i, 0});
+    }
+    ++parts.back().count;
+  }
+  return parts;
+}
+
+void PreparedFolder::begin(const json& plan) {
+  const fs::path plan_file = folder_ / ".parts" / "plan.json";
+  if (fs::exists(plan_file)) {
+    const json found = read_json(plan_file);
+    if (found != plan) {
+      throw std::runtime_error(fmt::format(
+          "{}: expected clips prepared as {}, found it begun as {}; give another folder, or remove this one",
+          folder_.string(), plan.dump(), found.is_discarded() ? "?" : found.dump()));
+    }
+  } else if (has_dataset()) {
+    throw std::runtime_error(fmt::format(
+        "{}: expected an empty folder or one that was begun by `avsr prepare`, found a dataset.json without "
+        ".parts/plan.json",
+        folder_.string()));
+  }
+  io::remove_abandoned_temporaries(folder_.string());
+  io::remove_abandoned_temporaries((folder_ / ".parts").string());
+  if (!fs::exists(plan_file)) write_json(plan_file, plan);
+}
+
+bool PreparedFolder::has_dataset() const { return fs::exists(folder_ / "dataset.json"); }
+
+fs::path PreparedFolder::part_file(const Part& part) const { return folder_ / ".parts" / (part.prefix + ".json"); }
+
+std::optional<FinishedPart> PreparedFolder::finished(const Part& part) const {
+  if (!fs::exists(part_file(part))) return std::nullopt;
+  try {
+    FinishedPart finished = finished_part_from_json(read_json(part_file(part)));
+    for (const std::string& shard : finished.shards) {
+      if (!fs::exists(folder_ / shard)) return std::nullopt;
+    }
+    return finished;
+  } catch (const json::exception&) {
+    return std::nullopt;  // is packed again
+  }
+}
+
+void PreparedFolder::record(const Part& part, const FinishedPart& finished) const {
+  write_json(part_file(part), to_json(finished));
+}
+
+void PreparedFolder::write_dataset(const json& dataset) const { write_json(folder_ / "dataset.json", dataset); }
+
+}  // namespace avsr::pipeline

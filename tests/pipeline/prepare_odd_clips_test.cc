@@ -1,0 +1,54 @@
+// Clips that are not as the others: none of them stops a corpus, and each is reported.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "io/shards.h"
+#include "tests/pipeline/prepare_fixture.h"
+
+namespace avsr::pipeline {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Pair;
+
+TEST_F(Prepare, LeavesOutAClipWhoseTextIsNotUtf8) {
+  put(corpus / "NO/train/NO_00001.txt", "Duration: 0.5 seconds\nSpeaker: Ren\xE9\n");
+  const PrepareResult result = prepare_corpus(options);
+  EXPECT_EQ(result.clips, 5);
+  EXPECT_THAT(result.reasons, ElementsAre(Pair("ok", 5), Pair("unreadable", 2)));
+  const json left_out = read_json(options.out + "/quality.json")["not_ok"];
+  ASSERT_EQ(left_out.size(), 2u);
+  EXPECT_THAT(left_out[0]["error"].get<std::string>(), testing::AllOf(HasSubstr("train_NO_00001"), HasSubstr("UTF-8")));
+  EXPECT_TRUE(prepare_corpus(options).already_done);
+}
+
+TEST_F(Prepare, FindsAClipOfAnotherFrameSizeDoubtful) {
+  io::Frames small{29, 128, 160, {}};
+  small.pixels.assign(small.frame_size() * 29, 100);
+  io::Waveform silence;
+  silence.samples.resize(29 * io::kSamplesPerFrame);
+  io::write_video((corpus / "NO/train/NO_00001.mp4").string(), small, silence, {});
+  const PrepareResult result = prepare_corpus(options);
+  EXPECT_THAT(result.reasons, ElementsAre(Pair("ok", 5), Pair("other_size", 1), Pair("unreadable", 1)));
+  EXPECT_EQ(result.doubtful, 1);
+  EXPECT_EQ(io::ShardDataset::open(options.out, "train").record(0).clip.quality.reason, "other_size");
+  const json crop = read_json(options.out + "/dataset.json")["crop"];
+  EXPECT_EQ(crop["source_height"], 256) << "the size of most clips";
+  EXPECT_EQ(crop["source_width"], 256);
+}
+
+TEST_F(Prepare, RemovesWhatAKilledRunHasLeft) {
+  const std::string nobody = ".tmp-999999999-0-";  // no process has such a number
+  fs::create_directories(fs::path(options.out) / ".parts");
+  put(options.out + "/" + nobody + "train-0000-000000.tar", "half a shard");
+  put(options.out + "/.parts/" + nobody + "plan.json", "{");
+  put(options.out + "/.tmp-notes", "somebody's own");
+  prepare_corpus(options);
+  EXPECT_FALSE(fs::exists(options.out + "/" + nobody + "train-0000-000000.tar"));
+  EXPECT_FALSE(fs::exists(options.out + "/.parts/" + nobody + "plan.json"));
+  EXPECT_TRUE(fs::exists(options.out + "/.tmp-notes"));
+}
+
+}  // namespace
+}  // namespace avsr::pipeline
