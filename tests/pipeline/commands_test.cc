@@ -172,7 +172,7 @@ TEST_F(CommandsOnARun, InspectShowsTheClipsOfPreparedData) {
   const Outcome outcome = call(run_inspect, {path("data"), "--sheet", path("data.png")});
   EXPECT_EQ(outcome.code, 0) << outcome.failure;
   EXPECT_THAT(outcome.out, AllOf(HasSubstr("clips              40"), HasSubstr("train            24")));
-  const io::Image sheet = io::read_image(path("data.png"), 1);
+  const io::Image sheet = io::decode_image(io::read_binary_file(path("data.png")), 1, "data.png");
   EXPECT_GE(sheet.width, 15 * kSmallCrop);
   EXPECT_GE(sheet.height, 3 * kSmallCrop) << "40 tiles, 15 a row";
 }
