@@ -76,7 +76,7 @@ TEST_F(ScheduleTest, AllStagesLeaveTheirFilesAndFrozenPartsAlone) {
   EXPECT_GT(expect_equal_under(read("run/audio.safetensors"), read("run/a-rec/model.safetensors"), ""), 20);
   const models::ModelFile header = models::read_model_header(folder_ / "run/audiovisual.safetensors");
   EXPECT_EQ(header.labels, (std::vector<std::string>{"down", "up"}));
-  EXPECT_EQ(header.preprocessing.at("crop").at("size"), 24);
+  EXPECT_EQ(header.preprocessing.at("crop").at("height"), kSmallCrop);
   EXPECT_EQ(header.preprocessing.at("input_size"), 16);
   EXPECT_EQ(header.provenance.at("recipe"), "small");
   EXPECT_EQ(header.provenance.at("stage"), "join");
