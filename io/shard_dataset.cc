@@ -175,8 +175,8 @@ Clip ShardDataset::read(int index, ClipPart part) const {
   const ClipRecord& about = record(index);
   Clip clip = about.clip;
   const std::string where = about.shard + ": clip " + clip.key;
-  // Opened for each clip, a hundredth of the time its decoding takes: a data set may have more shards than a process
-  // may have open files.
+  // Opened for each clip, which costs little beside its decoding: a data set may have more shards than a process may
+  // have open files.
   const OpenFile file(about.shard);
   if (part == ClipPart::kAudio) {
     clip.mouth = {};

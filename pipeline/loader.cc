@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "pipeline/pinning.h"
+#include "preprocessing/noise.h"
 #include "preprocessing/random.h"
 
 namespace avsr::pipeline {

@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "io/sound_file.h"
+#include "preprocessing/noise.h"
 #include "preprocessing/random.h"
 
 namespace avsr::pipeline {

@@ -9,7 +9,7 @@
 
 #include "io/clip.h"
 #include "pipeline/dataset.h"
-#include "preprocessing/noise.h"
+#include "preprocessing/noise_bank.h"
 
 namespace avsr::pipeline {
 

@@ -11,7 +11,7 @@
 #include "models/backend/kernels.h"
 #include "models/network_config.h"
 #include "preprocessing/augment.h"
-#include "preprocessing/noise.h"
+#include "preprocessing/noise_bank.h"
 #include "preprocessing/normalise.h"
 
 namespace avsr::pipeline {

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "preprocessing/random.h"
+
 namespace avsr::preprocessing {
 namespace {
 

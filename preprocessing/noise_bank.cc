@@ -1,3 +1,5 @@
+#include "preprocessing/noise_bank.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -50,7 +50,7 @@ TEST(FixedCrop, TranscribesNoFramesOfAnotherSize) {
   run.recipe = small_recipe();
   run.data = folder / "data";
   run.out = folder / "run";
-  run.stages = {"v-conv"};
+  run.stages = {"v-conv", "v-rec"};
   run.workers = 1;
   run_schedule(*backend, run);
   Recognizer recognizer(*backend, folder / "run/video.safetensors");

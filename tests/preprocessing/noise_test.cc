@@ -6,8 +6,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <map>
 #include <numbers>
+
+#include "preprocessing/noise_bank.h"
 
 namespace avsr::preprocessing {
 namespace {
