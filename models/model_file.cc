@@ -59,6 +59,11 @@ ModelFile parse_header(const std::filesystem::path& path, const std::map<std::st
     if (metadata.count("decoding")) file.decoding = json::parse(text("decoding"));
     file.provenance = json::parse(text("provenance"));
     file.averaging = read_averaging(metadata, file.provenance);
+    if (static_cast<int64_t>(file.labels.size()) != file.config.labels)
+      throw std::runtime_error(fmt::format("{}: its network tells {} labels apart, its list has {}", path.string(),
+                                           file.config.labels, file.labels.size()));
+    if (std::set<std::string>(file.labels.begin(), file.labels.end()).size() != file.labels.size())
+      throw std::runtime_error(fmt::format("{}: a label stands twice in its list", path.string()));
     return file;
   } catch (const std::logic_error& e) {
     throw std::runtime_error(fmt::format("{}: {}", path.string(), e.what()));
@@ -102,14 +107,19 @@ void require_parts(const ParameterArena& arena, const std::vector<std::string>& 
       throw std::invalid_argument(fmt::format("[model file] the network has no part {} to load", prefix));
 }
 
-LoadReport copy_parameters(const std::filesystem::path& path, const SafetensorsFile& file, ParameterArena& arena,
-                           const std::vector<std::string>& prefixes) {
+void require_fit(const std::filesystem::path& path, const SafetensorsFile& file, const ParameterArena& arena,
+                 const std::vector<std::string>& prefixes) {
   Shapes shapes;
   for (const HostTensor& t : file.tensors) shapes.emplace(t.name, t.shape);
   const std::vector<std::string> problems = misfits(shapes, "the file", arena, prefixes);
   if (!problems.empty())
     throw std::runtime_error(fmt::format("{}: does not fit the network under {}:\n  {}", path.string(),
                                          fmt::join(prefixes, ", "), fmt::join(problems, "\n  ")));
+}
+
+LoadReport copy_parameters(const std::filesystem::path& path, const SafetensorsFile& file, ParameterArena& arena,
+                           const std::vector<std::string>& prefixes) {
+  require_fit(path, file, arena, prefixes);
   LoadReport report;
   for (const HostTensor& t : file.tensors) {
     if (!wanted(t.name, prefixes)) {
@@ -146,6 +156,8 @@ LoadedModel load_model(const std::filesystem::path& path, backend::Backend& back
   const SafetensorsFile contents = read_safetensors(path);
   LoadedModel model{parse_header(path, contents.metadata), nullptr};
   try {
+    // Before any memory is taken: a small file may ask for a huge network.
+    require_fit(path, contents, declare_network(backend, model.file.config)->parameters(), {""});
     model.network = make_network(backend, model.file.config, 0);
   } catch (const std::invalid_argument& e) {
     throw std::runtime_error(fmt::format("{}: {}", path.string(), e.what()));

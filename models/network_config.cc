@@ -104,16 +104,25 @@ void check(bool ok, const std::string& setting, const std::string& expected) {
   if (!ok) throw std::invalid_argument(fmt::format("[network] {}: expected {}", setting, expected));
 }
 
+// Far beyond any use: what is larger is a slip or a hostile file.
+constexpr int kLargestSize = 65536, kMostLayers = 1000, kMostLabels = 1'000'000;
+
+void check_size(int size, const std::string& where) {
+  check(size >= 1 && size <= kLargestSize, where, fmt::format("1 to {}, got {}", kLargestSize, size));
+}
+
 void check_trunk(const std::string& where, const std::vector<int>& widths, const std::vector<int>& blocks) {
   check(!widths.empty() && widths.size() == blocks.size(), where + ".widths and .blocks",
         fmt::format("as many widths as block counts, at least one; got {} and {}", widths.size(), blocks.size()));
-  for (int w : widths) check(w >= 1, where + ".widths", fmt::format("numbers >= 1, got {}", w));
-  for (int n : blocks) check(n >= 1, where + ".blocks", fmt::format("numbers >= 1, got {}", n));
+  for (int w : widths) check_size(w, where + ".widths");
+  for (int n : blocks)
+    check(n >= 1 && n <= kMostLayers, where + ".blocks", fmt::format("numbers from 1 to {}, got {}", kMostLayers, n));
 }
 
 void check_recurrent(const std::string& where, const RecurrentConfig& c) {
-  check(c.layers >= 1, where + ".layers", fmt::format(">= 1, got {}", c.layers));
-  check(c.hidden >= 1, where + ".hidden", fmt::format(">= 1, got {}", c.hidden));
+  check(c.layers >= 1 && c.layers <= kMostLayers, where + ".layers",
+        fmt::format("1 to {}, got {}", kMostLayers, c.layers));
+  check_size(c.hidden, where + ".hidden");
   for (float p : {c.input_dropout, c.hidden_dropout})
     check(p >= 0 && p < 1, where + ".input_dropout and .hidden_dropout", fmt::format("0 <= p < 1, got {}", p));
   check(std::isfinite(c.forget_bias) && (c.forget_bias == 0 || c.cell == backend::Cell::lstm), where + ".forget_bias",
@@ -132,12 +141,12 @@ int last_map(const VideoConfig& c) {
 const char* name_of(Streams streams) { return name_in(kStreamNames, streams); }
 
 void NetworkConfig::validate() const {
-  check(labels >= 1, "labels", fmt::format(">= 1, got {}", labels));
+  check(labels >= 1 && labels <= kMostLabels, "labels", fmt::format("1 to {}, got {}", kMostLabels, labels));
   if (streams != Streams::audio) {
     check_trunk("video", video.widths, video.blocks);
-    check(video.crop >= 8, "video.crop", fmt::format(">= 8 pixels, got {}", video.crop));
-    check(video.frontend_width >= 1, "video.frontend_width", fmt::format(">= 1, got {}", video.frontend_width));
-    check(video.embedding >= 1, "video.embedding", fmt::format(">= 1, got {}", video.embedding));
+    check(video.crop >= 8 && video.crop <= 1024, "video.crop", fmt::format("8 to 1024 pixels, got {}", video.crop));
+    check_size(video.frontend_width, "video.frontend_width");
+    check_size(video.embedding, "video.embedding");
     if (!video.global_pooling)
       check(last_map(video) == 2 || last_map(video) == 3, "video.global_pooling",
             fmt::format("true, because the last map of a crop of {} is {} x {}; the top-left 2 x 2 form wants 2 or 3",
@@ -145,13 +154,13 @@ void NetworkConfig::validate() const {
   }
   if (streams != Streams::video) {
     if (audio.input == AudioConfig::Input::mfcc) {
-      check(audio.mfcc_features >= 1, "audio.mfcc_features", fmt::format(">= 1, got {}", audio.mfcc_features));
+      check_size(audio.mfcc_features, "audio.mfcc_features");
       check(streams == Streams::audiovisual || back_end == BackEnd::recurrent, "back_end",
             "recurrent, because audio.input is mfcc");
     } else {
       check_trunk("audio", audio.widths, audio.blocks);
-      check(audio.frontend_width >= 1, "audio.frontend_width", fmt::format(">= 1, got {}", audio.frontend_width));
-      check(audio.embedding >= 1, "audio.embedding", fmt::format(">= 1, got {}", audio.embedding));
+      check_size(audio.frontend_width, "audio.frontend_width");
+      check_size(audio.embedding, "audio.embedding");
       check(audio.pool[0] >= 1 && audio.pool[1] >= 1 && audio.pool[2] >= 0 && audio.pool[2] < audio.pool[0],
             "audio.pool",
             fmt::format("kernel, stride >= 1, 0 <= padding < kernel; got {}", fmt::join(audio.pool, ", ")));

@@ -62,12 +62,19 @@ HostTensor read_tensor(const std::filesystem::path& path, std::ifstream& in, con
   const auto [first, last] = entry.at("data_offsets").get<std::array<uint64_t, 2>>();
   const std::string type = entry.at("dtype").get<std::string>();
   if (type != "F32" && type != "F64") fail(path, fmt::format("tensor {} is {}, expected F32 or F64", name, type));
-  for (int64_t size : t.shape.sizes())
-    if (size < 0) fail(path, fmt::format("tensor {} has shape {}", name, t.shape.text()));
-  const uint64_t count = static_cast<uint64_t>(t.shape.count()), bytes = count * (type == "F32" ? 4 : 8);
-  if (last < first || last - first != bytes || header.data_start + last > header.file_bytes)
-    fail(path, fmt::format("tensor {} {} wants {} bytes at {}, the file has {} and gives it {}; cut short?", name,
-                           t.shape.text(), bytes, header.data_start + first, header.file_bytes, last - first));
+  const uint64_t data_bytes = header.file_bytes - header.data_start;
+  uint64_t count = 1;
+  for (int64_t size : t.shape.sizes()) {
+    // No tensor has more numbers than the file has bytes, so that the product cannot overflow.
+    if (size < 0 || (size > 0 && count > data_bytes / static_cast<uint64_t>(size)))
+      fail(path, fmt::format("tensor {} has shape {}, and the file {} bytes of data; cut short?", name, t.shape.text(),
+                             data_bytes));
+    count *= static_cast<uint64_t>(size);
+  }
+  const uint64_t bytes = count * (type == "F32" ? 4 : 8);
+  if (last < first || last - first != bytes || last > data_bytes)
+    fail(path, fmt::format("tensor {} {} wants {} bytes at {} of {} bytes of data, the header gives it {}; cut short?",
+                           name, t.shape.text(), bytes, first, data_bytes, last - first));
   in.seekg(static_cast<std::streamoff>(header.data_start + first));
   t.values.resize(count);
   if (type == "F32") {

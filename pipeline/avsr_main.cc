@@ -59,7 +59,9 @@ int main(int argc, char** argv) {
   if (!command) return complain_unknown(name);
   try {
     if (command->computes) avsr::pipeline::pin_threads(argv);
-    return command->run(Arguments(argv + 2, argv + argc));
+    const int code = command->run(Arguments(argv + 2, argv + argc));
+    if (!std::cout.flush()) throw std::runtime_error("standard output cannot be written (a full disk?)");
+    return code;
   } catch (const std::invalid_argument& error) {
     std::cerr << "avsr " << name << ": " << error.what() << "\n";
     return kMisused;

@@ -5,14 +5,23 @@
 #include <stdexcept>
 
 namespace avsr::pipeline {
+namespace {
+
+// Far beyond any use; sums of them fit into an int.
+constexpr int kLargestBox = 4096, kLargestImage = 65536;
+
+}  // namespace
 
 void CropRule::validate() const {
   if (method != "fixed" && method != "tracked") {
     throw std::invalid_argument(fmt::format("expected crop fixed or tracked, found '{}'", method));
   }
-  if (box.height < 1 || box.width < 1 || box.top < 0 || box.left < 0) {
-    throw std::invalid_argument(fmt::format("expected a crop box inside the image, found top {}, left {}, {} x {}",
-                                            box.top, box.left, box.height, box.width));
+  if (box.height < 1 || box.width < 1 || box.top < 0 || box.left < 0 || box.height > kLargestBox ||
+      box.width > kLargestBox || box.top > kLargestImage || box.left > kLargestImage) {
+    throw std::invalid_argument(
+        fmt::format("expected a crop box inside the image, of at most {0} x {0} pixels, found top {1}, left {2}, {3} x "
+                    "{4}",
+                    kLargestBox, box.top, box.left, box.height, box.width));
   }
   if (source_height < 0 || source_width < 0) {
     throw std::invalid_argument(fmt::format("expected a frame size, found {} x {}", source_height, source_width));

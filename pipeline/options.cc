@@ -45,6 +45,12 @@ Parsed parse_options(const std::vector<std::string>& arguments, const po::option
     po::notify(parsed.values);
   } catch (const po::unknown_option& error) {
     complain_unknown_option(error.get_option_name(), shown);
+  } catch (const po::required_option& error) {
+    // A positional argument has a name here, but no option of that name is ever typed.
+    const std::string name = error.get_option_name().substr(error.get_option_name().find_first_not_of('-'));
+    const bool positional = hidden.find_nothrow(name, false) != nullptr;
+    throw std::invalid_argument(fmt::format("expected {}{}, found none; usage: {}", positional ? "the argument " : "--",
+                                            name, usage.substr(0, usage.find('\n'))));
   } catch (const po::error& error) {
     throw std::invalid_argument(fmt::format("{}; --help explains the options", error.what()));
   }

@@ -111,8 +111,12 @@ class Preparation {
       hash = preprocessing::derive_key(hash, preprocessing::hash_text(s.key), preprocessing::hash_text(s.split),
                                        preprocessing::hash_text(s.label + "/" + s.speaker),
                                        static_cast<uint64_t>(absent ? 0 : bytes));
+      std::string cut = fmt::format("{}-{}", s.start_seconds.value_or(-1), s.end_seconds.value_or(-1));
+      for (const io::Word& word : s.words)
+        cut += fmt::format(" {}:{}-{}", word.text, word.start_seconds, word.end_seconds);
+      hash = preprocessing::derive_key(hash, preprocessing::hash_text(cut));
     }
-    return {{"format", 1},
+    return {{"format", 2},
             {"layout", data_scripts::layout_name(layout_)},
             {"crop", to_json(rule_)},
             {"landmark_interval", rule_.method == "tracked" ? rule_.tracked.tracker.landmark_interval : 0},

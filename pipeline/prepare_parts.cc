@@ -60,7 +60,7 @@ void PreparedFolder::begin(const json& plan) {
   const fs::path plan_file = folder_ / ".parts" / "plan.json";
   if (fs::exists(plan_file)) {
     const json found = read_json(plan_file);
-    if (found != plan) {
+    if (found.is_discarded() || found != plan) {
       throw std::runtime_error(fmt::format(
           "{}: expected clips prepared as {}, found it begun as {}; give another folder, or remove this one",
           folder_.string(), plan.dump(), found.is_discarded() ? "?" : found.dump()));
@@ -76,17 +76,29 @@ void PreparedFolder::begin(const json& plan) {
   if (!fs::exists(plan_file)) write_json(plan_file, plan);
 }
 
-bool PreparedFolder::has_dataset() const { return fs::exists(folder_ / "dataset.json"); }
+bool PreparedFolder::has_dataset() const {
+  return fs::exists(folder_ / "dataset.json") && read_json(folder_ / "dataset.json").is_object();
+}
 
 fs::path PreparedFolder::part_file(const Part& part) const { return folder_ / ".parts" / (part.prefix + ".json"); }
+
+// 0 for one that is gone.
+std::vector<uint64_t> PreparedFolder::shard_bytes(const FinishedPart& part) const {
+  std::vector<uint64_t> sizes;
+  for (const std::string& shard : part.shards) {
+    std::error_code absent;
+    const uint64_t bytes = fs::file_size(folder_ / shard, absent);
+    sizes.push_back(absent ? 0 : bytes);
+  }
+  return sizes;
+}
 
 std::optional<FinishedPart> PreparedFolder::finished(const Part& part) const {
   if (!fs::exists(part_file(part))) return std::nullopt;
   try {
-    FinishedPart finished = finished_part_from_json(read_json(part_file(part)));
-    for (const std::string& shard : finished.shards) {
-      if (!fs::exists(folder_ / shard)) return std::nullopt;
-    }
+    const json known = read_json(part_file(part));
+    FinishedPart finished = finished_part_from_json(known);
+    if (known.at("shard_bytes") != shard_bytes(finished)) return std::nullopt;
     return finished;
   } catch (const json::exception&) {
     return std::nullopt;  // is packed again
@@ -94,7 +106,9 @@ std::optional<FinishedPart> PreparedFolder::finished(const Part& part) const {
 }
 
 void PreparedFolder::record(const Part& part, const FinishedPart& finished) const {
-  write_json(part_file(part), to_json(finished));
+  json record = to_json(finished);
+  record["shard_bytes"] = shard_bytes(finished);
+  write_json(part_file(part), record);
 }
 
 void PreparedFolder::write_dataset(const json& dataset) const { write_json(folder_ / "dataset.json", dataset); }

@@ -37,14 +37,15 @@ class PreparedFolder {
   // Remembers the plan, or compares it with the one that the folder was begun with; removes what a stopped run left
   // behind. Throws std::runtime_error naming both sides for another plan, or for a dataset.json without one.
   void begin(const nlohmann::json& plan);
-  bool has_dataset() const;
-  // Nothing unless the part is recorded and its shards are there.
+  bool has_dataset() const;  // a readable one
+  // Nothing unless the part is recorded and its shards are there, as long as they were.
   std::optional<FinishedPart> finished(const Part& part) const;
   void record(const Part& part, const FinishedPart& finished) const;
   void write_dataset(const nlohmann::json& dataset) const;
 
  private:
   std::filesystem::path part_file(const Part& part) const;
+  std::vector<uint64_t> shard_bytes(const FinishedPart& part) const;
   std::filesystem::path folder_;
 };
 

@@ -187,19 +187,46 @@ Stage read_stage(const YAML::Node& node, const std::string& origin, const std::s
   return stage;
 }
 
-// "<<: *anchor": the keys of another mapping that this one does not set itself (yaml-cpp leaves that to the reader).
-void merge_anchors(YAML::Node node) {
+// A tree as deep or as large as no recipe is: an alias that holds itself, or aliases of aliases that multiply.
+void check_tree(const YAML::Node& node, const std::string& origin, int depth, int& nodes) {
+  constexpr int kDeepest = 32, kMostNodes = 100'000;
+  if (depth > kDeepest || ++nodes > kMostNodes)
+    complain(node, origin, "nested too deeply or too large: does an alias hold itself?");
   if (node.IsMap()) {
-    if (const YAML::Node base = node["<<"]) {
-      node.remove("<<");
-      for (const auto& entry : base)
-        // Scalars keep their line; what can be written into must not be shared.
-        if (!node[entry.first.Scalar()])
-          node[entry.first.Scalar()] = entry.second.IsScalar() ? entry.second : YAML::Clone(entry.second);
+    std::set<std::string> keys;
+    for (const auto& entry : node) {
+      if (!entry.first.IsScalar()) complain(entry.first, origin, "expected a name before the colon");
+      if (!keys.insert(entry.first.Scalar()).second)
+        complain(entry.first, origin, fmt::format("'{}' stands twice", entry.first.Scalar()));
+      check_tree(entry.second, origin, depth + 1, nodes);
     }
-    for (const auto& entry : node) merge_anchors(entry.second);
   } else if (node.IsSequence()) {
-    for (const auto& child : node) merge_anchors(child);
+    for (const auto& child : node) check_tree(child, origin, depth + 1, nodes);
+  }
+}
+
+// "<<: *anchor": the keys of another mapping that this one does not set itself (yaml-cpp leaves that to the reader).
+// "<<: [*a, *b]": the same with several, the first first.
+void merge_anchors(YAML::Node node, const std::string& origin) {
+  if (node.IsMap()) {
+    if (const YAML::Node given = node["<<"]) {
+      node.remove("<<");
+      std::vector<YAML::Node> bases;
+      if (given.IsSequence())
+        for (const YAML::Node& base : given) bases.push_back(base);
+      else
+        bases.push_back(given);
+      for (const YAML::Node& base : bases) {
+        if (!base.IsMap()) complain(base, origin, "'<<' expects an alias of a mapping, such as <<: *name");
+        for (const auto& entry : base)
+          // Scalars keep their line; what can be written into must not be shared.
+          if (!node[entry.first.Scalar()])
+            node[entry.first.Scalar()] = entry.second.IsScalar() ? entry.second : YAML::Clone(entry.second);
+      }
+    }
+    for (const auto& entry : node) merge_anchors(entry.second, origin);
+  } else if (node.IsSequence()) {
+    for (const auto& child : node) merge_anchors(child, origin);
   }
 }
 
@@ -254,7 +281,9 @@ Recipe parse_recipe(const std::string& yaml, const std::string& origin, const st
     throw std::invalid_argument(fmt::format("{}:{}: [recipe] {}", origin, error.mark.line + 1, error.msg));
   }
   if (!root.IsMap()) complain(root, origin, "a recipe is a mapping of keys to values");
-  merge_anchors(root);
+  int nodes = 0;
+  check_tree(root, origin, 0, nodes);
+  merge_anchors(root, origin);
   for (const std::string& text : overrides) apply_override(root, text, origin);
   Recipe recipe;
   StrictMap map(root, origin, "the recipe");

@@ -150,6 +150,43 @@ TEST_F(ModelFiles, RefuseWhatIsNoModel) {
   EXPECT_THAT(failure([&] { load_model(path, *backend_); }), HasSubstr("has no \"format\""));
 }
 
+// A file of a few kB must not take hours or all memory, nor be read beyond its end.
+TEST_F(ModelFiles, RefuseHostileFiles) {
+  const NetworkConfig config = narrow_config(Streams::audio);
+  const auto network = make_network(*backend_, config, 3);
+  const auto path = folder_ / "model.safetensors";
+  save_model(path, description(config), network->parameters());
+  const SafetensorsFile good = read_safetensors(path);
+  const auto refused = [&](const char* key, const std::string& from, const std::string& to) {
+    SafetensorsFile bad = good;
+    std::string& text = bad.metadata.at(key);
+    const size_t at = text.rfind(from);  // the recurrent layers' size stands behind the fusion's
+    EXPECT_NE(at, std::string::npos) << text;
+    write_safetensors(path, (text.replace(at, from.size(), to), bad));
+    return failure([&] { load_model(path, *backend_); });
+  };
+  const nlohmann::json labels = nlohmann::json::parse(good.metadata.at("labels"));
+  const std::string first = labels.at(0).dump(), second = labels.at(1).dump();
+  EXPECT_THAT(refused("labels", first + ",", ""), HasSubstr("its list has 3"));
+  EXPECT_THAT(refused("labels", first, second), HasSubstr("stands twice"));
+  const std::string hidden = "\"hidden\":" + std::to_string(config.recurrent.hidden);
+  EXPECT_THAT(refused("architecture", hidden, "\"hidden\":100000000"), HasSubstr("1 to 65536"));
+  EXPECT_THAT(refused("architecture", hidden, "\"hidden\":60000"), HasSubstr("does not fit the network"));
+
+  const auto header = [&](const std::string& tensors) {
+    const uint64_t length = tensors.size();
+    std::ofstream out(path, std::ios::binary);
+    out.write(reinterpret_cast<const char*>(&length), sizeof length) << tensors << "12345678";
+    out.close();
+    return failure([&] { read_safetensors(path); });
+  };
+  EXPECT_THAT(header(R"({"x":{"dtype":"F32","shape":[4611686018427387904],"data_offsets":[0,8]}})"),
+              HasSubstr("has shape"));
+  EXPECT_THAT(header(R"({"x":{"dtype":"F32","shape":[1],"data_offsets":[18446744073709551608,18446744073709551612]}})"),
+              HasSubstr("wants 4 bytes"));
+  EXPECT_EQ(header(R"({"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})"), "accepted");
+}
+
 TEST_F(ModelFiles, UnknownSettingsAreNotIgnored) {
   nlohmann::json j = narrow_config(Streams::audio);
   EXPECT_EQ(nlohmann::json(j.get<NetworkConfig>()), j);

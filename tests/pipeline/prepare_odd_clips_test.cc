@@ -50,5 +50,35 @@ TEST_F(Prepare, RemovesWhatAKilledRunHasLeft) {
   EXPECT_TRUE(fs::exists(options.out + "/.tmp-notes"));
 }
 
+TEST_F(Prepare, PacksADamagedShardAgain) {
+  prepare_corpus(options);
+  const auto whole = files_of(options.out);
+  fs::resize_file(options.out + "/train-0001-000000.tar", 1000);
+  EXPECT_FALSE(prepare_corpus(options).already_done);
+  put(options.out + "/dataset.json", "");
+  EXPECT_FALSE(prepare_corpus(options).already_done);
+  EXPECT_TRUE(files_of(options.out) == whole);
+  put(options.out + "/.parts/plan.json", "");
+  EXPECT_THAT(failure_of([&] { prepare_corpus(options); }), HasSubstr("another folder"));
+}
+
+TEST_F(Prepare, ChangedWordsAreAnotherPlan) {
+  put(corpus / "m.csv", "path,split,transcript,start,end\nYES/train/YES_00001.mp4,train,oh yes,0.2,0.9\n");
+  options.corpus = (corpus / "m.csv").string();
+  options.crop = "fixed";
+  prepare_corpus(options);
+  EXPECT_TRUE(prepare_corpus(options).already_done);
+  put(corpus / "m.csv", "path,split,transcript,start,end\nYES/train/YES_00001.mp4,train,oh no!,0.2,0.9\n");
+  EXPECT_THAT(failure_of([&] { prepare_corpus(options); }), HasSubstr("another folder"));
+}
+
+TEST_F(Prepare, RefusesABoxBeyondAnyImage) {
+  options.crop = "fixed";
+  options.box.left = 2147483600;
+  EXPECT_THAT(failure_of([&] { prepare_corpus(options); }), HasSubstr("crop box"));
+  options.box = {0, 0, 60000, 60000};
+  EXPECT_THAT(failure_of([&] { prepare_corpus(options); }), HasSubstr("crop box"));
+}
+
 }  // namespace
 }  // namespace avsr::pipeline

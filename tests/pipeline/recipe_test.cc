@@ -1,5 +1,6 @@
 #include "pipeline/recipe.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -55,6 +56,22 @@ TEST(Recipe, UnknownKeysNameTheirLineAndANeighbour) {
   EXPECT_THAT(complaint(text), AllOf(HasSubstr("my.yaml:17:"), HasSubstr("'rat'"), HasSubstr("did you mean: rate")));
   EXPECT_THAT(complaint(replaced(small_recipe_text(), "crop: 20", "cropp: 20")), HasSubstr("my.yaml:9:"));
   EXPECT_THAT(complaint(replaced(small_recipe_text(), "data:", "date:")), HasSubstr("'date'"));
+}
+
+TEST(Recipe, AnchorsMayNeitherLoopNorMultiplyNorHide) {
+  EXPECT_THAT(complaint("a: &a {b: *a}\n" + small_recipe_text()), HasSubstr("an alias hold itself"));
+  EXPECT_THAT(complaint("a: &a [*a]\n" + small_recipe_text()), HasSubstr("an alias hold itself"));
+  std::string many = "l0: &l0 [1]\n";
+  for (int i = 1; i < 30; ++i) many += fmt::format("l{0}: &l{0} [*l{1}, *l{1}]\n", i, i - 1);
+  EXPECT_THAT(complaint(many + small_recipe_text()), HasSubstr("too large"));
+  EXPECT_THAT(complaint(replaced(small_recipe_text(), "data:\n", "data:\n  <<: 5\n")), HasSubstr("<<: *name"));
+  EXPECT_THAT(complaint(replaced(small_recipe_text(), "  crop: 20", "  crop: 20\n  crop: 21")),
+              HasSubstr("'crop' stands twice"));
+  const Recipe merged = parse_recipe(replaced(small_recipe_text(), "{kind: adamw, weight_decay: 0.01, clip_norm: 1}",
+                                              "{<<: [{kind: adamw}, {kind: sgd, weight_decay: 0.25}]}"),
+                                     "my.yaml", {});
+  EXPECT_EQ(merged.stages.back().optimizer.kind, Optimizer::Kind::adamw) << "the first base wins";
+  EXPECT_FLOAT_EQ(merged.stages.back().optimizer.weight_decay, 0.25f);
 }
 
 TEST(Recipe, WrongValuesAreRefused) {
