@@ -69,7 +69,20 @@ TEST(Commands, MissingArgumentsAreNamed) {
   EXPECT_THAT(call(run_inspect, {"/no/such/file"}).failure, HasSubstr("/no/such/file"));
 }
 
-// A corpus and a trained run, made once for all tests of the suite.
+// A bar that moves down, as the corpus' word of that name.
+std::string falling_bar(const std::string& path, int frames) {
+  io::Frames pictures{frames, kSmallCrop, kSmallCrop, {}};
+  pictures.pixels.assign(pictures.frame_size() * static_cast<size_t>(frames), 40);
+  for (int t = 0; t < frames; ++t)
+    std::fill_n(pictures.frame(t) + t % kSmallCrop * kSmallCrop, kSmallCrop, uint8_t{220});
+  io::VideoWriterOptions options;
+  options.layout = io::PixelLayout::kGrey;
+  options.crf = 5;
+  io::write_video(path, pictures, {}, options);
+  return path;
+}
+
+// A corpus and a trained run. ctest makes them anew for each test, so that these are few.
 class CommandsOnARun : public testing::Test {
  protected:
   static void SetUpTestSuite() {
@@ -87,34 +100,20 @@ class CommandsOnARun : public testing::Test {
   static std::string path(const std::string& name) { return *folder_ / name; }
   static std::string model(const std::string& stage) { return path("run/" + stage + "/model.safetensors"); }
 
-  // A bar that moves down, as the corpus' word of that name.
-  static std::string falling_bar(const std::string& name, int frames) {
-    io::Frames pictures{frames, kSmallCrop, kSmallCrop, {}};
-    pictures.pixels.assign(pictures.frame_size() * static_cast<size_t>(frames), 40);
-    for (int t = 0; t < frames; ++t)
-      std::fill_n(pictures.frame(t) + t % kSmallCrop * kSmallCrop, kSmallCrop, uint8_t{220});
-    io::VideoWriterOptions options;
-    options.layout = io::PixelLayout::kGrey;
-    options.crf = 5;
-    io::write_video(path(name), pictures, {}, options);
-    return path(name);
-  }
-
   static std::optional<io::TemporaryFolder> folder_;
   static Outcome trained_;
 };
 std::optional<io::TemporaryFolder> CommandsOnARun::folder_;
 Outcome CommandsOnARun::trained_;
 
-TEST_F(CommandsOnARun, TrainSaysWhatItDidAndWhatComesNext) {
+TEST_F(CommandsOnARun, TrainEvaluateAndInspectTellAndWrite) {
   EXPECT_EQ(trained_.code, 0) << trained_.failure << trained_.misuse;
   EXPECT_THAT(trained_.out, AllOf(HasSubstr("recipe small"), HasSubstr("next: avsr evaluate")));
   for (const char* name : {"audio", "video", "audiovisual"})
     EXPECT_TRUE(fs::exists(path(std::string("run/") + name + ".safetensors"))) << name;
   EXPECT_THAT(call(run_train, train_arguments()).failure, HasSubstr("--resume")) << "a second run must not overwrite";
-}
 
-TEST_F(CommandsOnARun, EvaluateWritesARowForEachModelAndLevel) {
+  // evaluate: a row for each model and level
   const Outcome outcome =
       call(run_evaluate, {path("run/audio.safetensors"), path("run/video.safetensors"), "--data", path("data"),
                           "--noise", "white", "--snr", "clean,0", "--out", path("report"), "--threads", "1"});
@@ -129,10 +128,16 @@ TEST_F(CommandsOnARun, EvaluateWritesARowForEachModelAndLevel) {
   }
   EXPECT_THAT(call(run_evaluate, {model("a-rec"), "--data", path("data"), "--snr", "loud"}).misuse, HasSubstr("loud"));
   EXPECT_THAT(call(run_evaluate, {model("a-rec"), "--data", path("absent")}).failure, HasSubstr("absent"));
+
+  const Outcome model_told = call(run_inspect, {path("run/audiovisual.safetensors")});
+  EXPECT_EQ(model_told.code, 0);
+  EXPECT_THAT(model_told.out, AllOf(HasSubstr("2: down, up"), HasSubstr("architecture"), HasSubstr("provenance")));
+  io::write_file_atomically(path("broken.safetensors"), "broken");
+  EXPECT_THAT(call(run_inspect, {path("broken.safetensors")}).failure, HasSubstr("broken.safetensors"));
 }
 
-TEST_F(CommandsOnARun, TranscribeReadsLipsInAVideoFile) {
-  const std::string video = falling_bar("bar.mp4", 29);
+TEST_F(CommandsOnARun, TranscribeReadsLipsAndGoesOnAfterABadFile) {
+  const std::string video = falling_bar(path("bar.mp4"), 29);
   const Outcome outcome = call(run_transcribe, {model("v-conv"), video, "--out", path("text"), "--unknown-below",
                                                 "0.01", "--format", "txt,srt,vtt,json", "--threads", "1"});
   ASSERT_EQ(outcome.code, 0) << outcome.error << outcome.failure << outcome.misuse;
@@ -143,43 +148,35 @@ TEST_F(CommandsOnARun, TranscribeReadsLipsInAVideoFile) {
   EXPECT_EQ(transcript.at("frames"), 29);
   EXPECT_EQ(transcript.at("words").at(0).at("text"), "down");
   EXPECT_EQ(transcript.at("words").at(0).at("alternatives").size(), 2u);
-}
 
-TEST_F(CommandsOnARun, TranscribeGoesOnAfterABadFileAndFails) {
-  const std::string video = falling_bar("good.mp4", 60);
+  const std::string longer = falling_bar(path("good.mp4"), 60);
   io::write_file_atomically(path("bad.mp4"), "no video");
-  io::write_file_atomically(path("silent.wav"), "no sound");
-  const Outcome outcome = call(run_transcribe, {model("v-conv"), path("bad.mp4"), video, path("absent.mp4"), "--out",
-                                                path("mixed"), "--threads", "1"});
-  EXPECT_EQ(outcome.code, 1);
-  EXPECT_EQ(outcome.failure + outcome.misuse, "");
+  const Outcome mixed = call(run_transcribe, {model("v-conv"), path("bad.mp4"), longer, path("absent.mp4"), "--out",
+                                              path("mixed"), "--threads", "1"});
+  EXPECT_EQ(mixed.code, 1);
+  EXPECT_EQ(mixed.failure + mixed.misuse, "");
   EXPECT_TRUE(fs::exists(path("mixed/good.json")));
   EXPECT_FALSE(fs::exists(path("mixed/bad.json")));
-  EXPECT_THAT(outcome.error, AllOf(HasSubstr("bad.mp4"), HasSubstr("absent.mp4"), HasSubstr("2 of 3 files failed")));
+  EXPECT_THAT(mixed.error, AllOf(HasSubstr("bad.mp4"), HasSubstr("absent.mp4"), HasSubstr("2 of 3 files failed")));
   EXPECT_THAT(call(run_transcribe, {model("v-conv"), video, "--out", path("x"), "--format", "doc"}).misuse,
               HasSubstr("doc"));
 }
 
-TEST_F(CommandsOnARun, InspectTellsWhatAModelIs) {
-  const Outcome outcome = call(run_inspect, {path("run/audiovisual.safetensors")});
-  EXPECT_EQ(outcome.code, 0);
-  EXPECT_THAT(outcome.out, AllOf(HasSubstr("2: down, up"), HasSubstr("architecture"), HasSubstr("provenance")));
-  io::write_file_atomically(path("broken.safetensors"), "broken");
-  EXPECT_THAT(call(run_inspect, {path("broken.safetensors")}).failure, HasSubstr("broken.safetensors"));
-}
-
-TEST_F(CommandsOnARun, InspectShowsTheClipsOfPreparedData) {
-  const Outcome outcome = call(run_inspect, {path("data"), "--sheet", path("data.png")});
+TEST(Commands, InspectShowsTheClipsOfPreparedData) {
+  const TemporaryFolder folder;
+  write_small_corpus(folder / "data");
+  const Outcome outcome = call(run_inspect, {folder / "data", "--sheet", folder / "data.png"});
   EXPECT_EQ(outcome.code, 0) << outcome.failure;
   EXPECT_THAT(outcome.out, AllOf(HasSubstr("clips              40"), HasSubstr("train            24")));
-  const io::Image sheet = io::decode_image(io::read_binary_file(path("data.png")), 1, "data.png");
+  const io::Image sheet = io::decode_image(io::read_binary_file(folder / "data.png"), 1, "data.png");
   EXPECT_GE(sheet.width, 15 * kSmallCrop);
   EXPECT_GE(sheet.height, 3 * kSmallCrop) << "40 tiles, 15 a row";
 }
 
-TEST_F(CommandsOnARun, InspectLooksIntoAMediaFile) {
-  const std::string video = falling_bar("look.mp4", 50);
-  const Outcome fixed = call(run_inspect, {video, "--crop", "fixed", "--sheet", path("look.png")});
+TEST(Commands, InspectLooksIntoAMediaFile) {
+  const TemporaryFolder folder;
+  const std::string video = falling_bar(folder / "look.mp4", 50);
+  const Outcome fixed = call(run_inspect, {video, "--crop", "fixed", "--sheet", folder / "look.png"});
   EXPECT_EQ(fixed.code, 0) << fixed.failure;
   EXPECT_THAT(fixed.out,
               AllOf(HasSubstr("24x24"), HasSubstr("50 frames at 25 a second"), HasSubstr("audio              none")));
@@ -188,11 +185,11 @@ TEST_F(CommandsOnARun, InspectLooksIntoAMediaFile) {
   io::Waveform tone;
   for (int i = 0; i < io::kSampleRate; ++i)
     tone.samples.push_back(static_cast<float>(0.3 * std::sin(2 * std::numbers::pi * 440 * i / io::kSampleRate)));
-  io::write_wav(path("tone.wav"), tone);
-  const Outcome sound = call(run_inspect, {path("tone.wav"), "--sheet", path("none.png")});
+  io::write_wav(folder / "tone.wav", tone);
+  const Outcome sound = call(run_inspect, {folder / "tone.wav", "--sheet", folder / "none.png"});
   EXPECT_EQ(sound.code, 0) << sound.failure;
   EXPECT_THAT(sound.out, AllOf(HasSubstr("video              none"), HasSubstr("16000 samples")));
-  EXPECT_FALSE(fs::exists(path("none.png")));
+  EXPECT_FALSE(fs::exists(folder / "none.png"));
 }
 
 }  // namespace
