@@ -19,6 +19,19 @@ constexpr int64_t kNoEnd = INT64_MAX;
 
 int64_t to_frame(double seconds) { return std::llround(seconds * kFramesPerSecond); }
 
+// 0 where the file does not say. Without probing, FFmpeg 7 leaves the container's length open: then a track's own.
+double duration_of(const AVFormatContext& input) {
+  if (input.duration != AV_NOPTS_VALUE && input.duration > 0) return static_cast<double>(input.duration) / AV_TIME_BASE;
+  for (const AVMediaType type : {AVMEDIA_TYPE_VIDEO, AVMEDIA_TYPE_AUDIO}) {
+    const int index = pick_stream(input, type);
+    if (index < 0) continue;
+    const AVStream& stream = *input.streams[index];
+    if (stream.duration != AV_NOPTS_VALUE && stream.duration > 0)
+      return static_cast<double>(stream.duration) * av_q2d(stream.time_base);
+  }
+  return 0;
+}
+
 }  // namespace
 
 void MediaOptions::validate() const {
@@ -62,8 +75,7 @@ MediaReader::Impl::Impl(const std::string& path, const MediaOptions& reader_opti
   info.path = path;
   ffmpeg::Input input = open_input(path);
   info.format = input->iformat->name;
-  if (input->duration != AV_NOPTS_VALUE && input->duration > 0)
-    info.duration_seconds = static_cast<double>(input->duration) / AV_TIME_BASE;
+  info.duration_seconds = duration_of(*input);
   open_tracks(std::move(input));
   position = to_frame(options.start_seconds);
   if (options.end_seconds) end = std::max(position + 1, to_frame(*options.end_seconds));

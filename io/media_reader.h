@@ -49,7 +49,7 @@ struct MediaInfo {
   int width = 0, height = 0;                  // of the frames delivered: after rotation
   int rotation_degrees = 0;                   // clockwise turn already applied: 0, 90, 180 or 270
   double source_fps = 0;                      // average of the file, before resampling
-  double duration_seconds = 0;                // as the container says; 0 when it does not
+  double duration_seconds = 0;                // as the container or a track says; 0 when none does
   std::string video_codec, audio_codec, pixel_format;
   int audio_rate = 0, audio_channels = 0;  // of the source
   bool damaged = false;
