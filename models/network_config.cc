@@ -1,10 +1,9 @@
 #include "models/network_config.h"
 
 #include <fmt/format.h>
-
 #include <fmt/ranges.h>
-#include <cmath>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
