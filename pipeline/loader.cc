@@ -73,9 +73,9 @@ class ExampleMaker {
     // Longer by an even number of frames, so that the middle stays the middle.
     const int more = std::max(0, static_cast<int>(std::ceil(sample.frames * (speed - 1) / 2)) + 1);
     Stretch stretch = cut_stretch(*clip, first - more, sample.frames + 2 * more);
-    stretch.mouth = preprocessing::change_speed(stretch.mouth, sample.frames, speed);
+    stretch.mouth = preprocessing::middle_at_speed(stretch.mouth, sample.frames, speed);
     stretch.audio =
-        preprocessing::change_speed(stretch.audio, static_cast<size_t>(sample.frames) * io::kSamplesPerFrame, speed);
+        preprocessing::middle_at_speed(stretch.audio, static_cast<size_t>(sample.frames) * io::kSamplesPerFrame, speed);
     return stretch;
   }
   void change_video(const Sample& sample, io::Frames& mouth) const {

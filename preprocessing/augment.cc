@@ -180,7 +180,7 @@ io::Frames resize(const io::Frames& frames, int height, int width) {
   return out;
 }
 
-io::Frames change_speed(const io::Frames& frames, int count, double speed) {
+io::Frames middle_at_speed(const io::Frames& frames, int count, double speed) {
   io::Frames out{count, frames.height, frames.width, {}};
   out.pixels.resize(static_cast<size_t>(count) * out.frame_size());
   if (frames.count == 0) return out;
@@ -196,7 +196,7 @@ io::Frames change_speed(const io::Frames& frames, int count, double speed) {
   return out;
 }
 
-io::Waveform change_speed(const io::Waveform& wave, size_t count, double speed) {
+io::Waveform middle_at_speed(const io::Waveform& wave, size_t count, double speed) {
   const auto size = static_cast<int64_t>(wave.samples.size());
   const auto sample = [&](int64_t i) { return i >= 0 && i < size ? wave.samples[static_cast<size_t>(i)] : 0.0f; };
   io::Waveform out;

@@ -59,8 +59,8 @@ io::Frames resize(const io::Frames& frames, int height, int width);
 // The middle of a longer stretch, `speed` times as fast: `count` frames or samples around the source's middle. Frames
 // are blended with their neighbours, samples interpolated cubically; what lies beyond the source is its nearest frame,
 // and 0.
-io::Frames change_speed(const io::Frames& frames, int count, double speed);
-io::Waveform change_speed(const io::Waveform& wave, size_t count, double speed);
+io::Frames middle_at_speed(const io::Frames& frames, int count, double speed);
+io::Waveform middle_at_speed(const io::Waveform& wave, size_t count, double speed);
 
 // Time masking of the sound, in place.
 void mask_audio(const AugmentSettings& settings, io::Waveform& wave, Random random);

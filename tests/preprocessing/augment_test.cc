@@ -200,20 +200,20 @@ TEST(MaskAudio, ClearsOneShortStretch) {
   EXPECT_GT(longest, 1600);
 }
 
-TEST(ChangeSpeed, KeepsTheMiddleAndStretchesAroundIt) {
+TEST(MiddleAtSpeed, KeepsTheMiddleAndStretchesAroundIt) {
   io::Frames frames{9, 1, 1, {0, 10, 20, 30, 40, 50, 60, 70, 80}};
-  EXPECT_EQ(change_speed(frames, 5, 1).pixels, (std::vector<uint8_t>{20, 30, 40, 50, 60}));
-  EXPECT_EQ(change_speed(frames, 5, 1.5).pixels, (std::vector<uint8_t>{10, 25, 40, 55, 70}));
-  EXPECT_EQ(change_speed(frames, 3, 0.5).pixels, (std::vector<uint8_t>{35, 40, 45}));
-  EXPECT_EQ(change_speed(frames, 13, 1).pixels.back(), 80) << "the last frame stays";
+  EXPECT_EQ(middle_at_speed(frames, 5, 1).pixels, (std::vector<uint8_t>{20, 30, 40, 50, 60}));
+  EXPECT_EQ(middle_at_speed(frames, 5, 1.5).pixels, (std::vector<uint8_t>{10, 25, 40, 55, 70}));
+  EXPECT_EQ(middle_at_speed(frames, 3, 0.5).pixels, (std::vector<uint8_t>{35, 40, 45}));
+  EXPECT_EQ(middle_at_speed(frames, 13, 1).pixels.back(), 80) << "the last frame stays";
 
   io::Waveform tone;
   for (int i = 0; i < 4000; ++i) tone.samples.push_back(std::sin(0.2f * (static_cast<float>(i) - 1999.5f)));
-  const io::Waveform faster = change_speed(tone, 2000, 1.25);
+  const io::Waveform faster = middle_at_speed(tone, 2000, 1.25);
   ASSERT_EQ(faster.samples.size(), 2000u);
   for (int i = 0; i < 2000; ++i)
     EXPECT_NEAR(faster.samples[static_cast<size_t>(i)], std::sin(0.25 * (i - 999.5)), 2e-3) << i;
-  EXPECT_EQ(change_speed(tone, 8000, 1).samples.front(), 0) << "silence beyond the ends";
+  EXPECT_EQ(middle_at_speed(tone, 8000, 1).samples.front(), 0) << "silence beyond the ends";
 }
 
 TEST(PixelNormalisation, EachKindIsAScaleAndAShift) {
