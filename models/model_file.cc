@@ -19,25 +19,24 @@ using nlohmann::json;
 
 constexpr const char* kFormat = "avsr-model-1";
 
-constexpr std::pair<Averaging, const char*> kAveragingNames[] = {{Averaging::logits, "logits"},
-                                                                 {Averaging::probabilities, "probabilities"}};
+constexpr std::pair<Averaging::Of, const char*> kAveragingNames[] = {{Averaging::Of::logits, "logits"},
+                                                                     {Averaging::Of::probabilities, "probabilities"}};
 
-std::string name_of(Averaging averaging) {
+json to_json(Averaging averaging) {
   for (const auto& [value, name] : kAveragingNames)
-    if (value == averaging) return name;
+    if (value == averaging.of) return {{"of", name}, {"middle_steps", averaging.middle_steps}};
   throw std::logic_error("[model file] an averaging has no name");
 }
 
-// Files written before they had the field tell it by the loss of their last stage.
-Averaging read_averaging(const std::map<std::string, std::string>& metadata, const json& provenance) {
-  const auto found = metadata.find("averaging");
-  if (found == metadata.end())
-    return provenance.is_object() && provenance.value("loss", "") == "per_frame" ? Averaging::probabilities
-                                                                                 : Averaging::logits;
-  const auto text = json::parse(found->second).get<std::string>();
-  for (const auto& [value, name] : kAveragingNames)
-    if (text == name) return value;
-  throw std::invalid_argument(fmt::format("[model file] averaging: expected logits or probabilities, got {}", text));
+Averaging averaging_from_json(const json& found) {
+  const auto name = found.at("of").get<std::string>();
+  const int middle_steps = found.at("middle_steps").get<int>();
+  if (middle_steps < 0)
+    throw std::invalid_argument(
+        fmt::format("[model file] averaging: expected 0 or more middle steps, got {}", middle_steps));
+  for (const auto& [value, known] : kAveragingNames)
+    if (name == known) return {value, middle_steps};
+  throw std::invalid_argument(fmt::format("[model file] averaging: expected logits or probabilities, got {}", name));
 }
 
 ModelFile parse_header(const std::filesystem::path& path, const std::map<std::string, std::string>& metadata) {
@@ -58,7 +57,7 @@ ModelFile parse_header(const std::filesystem::path& path, const std::map<std::st
     file.preprocessing = json::parse(text("preprocessing"));
     if (metadata.count("decoding")) file.decoding = json::parse(text("decoding"));
     file.provenance = json::parse(text("provenance"));
-    file.averaging = read_averaging(metadata, file.provenance);
+    file.averaging = averaging_from_json(json::parse(text("averaging")));
     if (static_cast<int64_t>(file.labels.size()) != file.config.labels)
       throw std::runtime_error(fmt::format("{}: its network tells {} labels apart, its list has {}", path.string(),
                                            file.config.labels, file.labels.size()));
@@ -144,7 +143,7 @@ void save_model(const std::filesystem::path& path, const ModelFile& file, Parame
                   {"architecture", json(file.config).dump()},
                   {"labels", json(file.labels).dump()},
                   {"preprocessing", file.preprocessing.dump()},
-                  {"averaging", json(name_of(file.averaging)).dump()},
+                  {"averaging", to_json(file.averaging).dump()},
                   {"decoding", file.decoding.dump()},
                   {"provenance", file.provenance.dump()}};
   for (const Parameter* p : arena.all())

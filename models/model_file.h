@@ -18,13 +18,17 @@
 namespace avsr::models {
 
 // How the steps of a clip become one answer: the softmax of their mean logits, or the mean of their probabilities.
-enum class Averaging : uint8_t { logits, probabilities };
+struct Averaging {
+  enum class Of : uint8_t { logits, probabilities } of = Of::logits;
+  int middle_steps = 0;  // only so many steps in the middle of the clip count; 0: all
+  auto operator<=>(const Averaging&) const = default;
+};
 
 struct ModelFile {
   NetworkConfig config;
   std::vector<std::string> labels;  // as many as config.labels
   nlohmann::json preprocessing;  // crop rule, normalisation, frame rate, audio trim: written and read by the pipeline
-  Averaging averaging = Averaging::logits;
+  Averaging averaging;
   nlohmann::json decoding;    // how windows over a video become words; null until chosen on validation
   nlohmann::json provenance;  // recipe, stage, seed, data hash, program version
 };

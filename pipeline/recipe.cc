@@ -177,6 +177,7 @@ Stage read_stage(const YAML::Node& node, const std::string& origin, const std::s
   map.read("statistics_move", stage.statistics_move);
   map.read_enum("loss", stage.loss.form, kLossNames);
   map.read("label_smoothing", stage.loss.label_smoothing, 0.f, 0.9f);
+  map.read("middle_steps", stage.loss.middle_steps, 0, 65536);
   stage.optimizer = read_optimizer(map.node("optimizer"), origin);
   map.read("rate", stage.rate, 1e-9, 10.0);
   map.read_enum("decay", stage.decay, kDecayNames);

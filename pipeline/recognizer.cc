@@ -23,17 +23,17 @@ std::vector<float> probabilities_of(const std::vector<float>& logits, const back
                                     const backend::Lengths& steps, models::Averaging averaging) {
   const auto clips = static_cast<size_t>(shape[0]), length = static_cast<size_t>(shape[1]),
              labels = static_cast<size_t>(shape[2]);
-  const bool per_frame = averaging == models::Averaging::probabilities;
+  const bool per_frame = averaging.of == models::Averaging::Of::probabilities;
   std::vector<float> result(clips * labels);
   std::vector<double> mean(labels), step(labels);
   for (size_t b = 0; b < clips; ++b) {
-    const auto valid = static_cast<size_t>(steps[b]);
+    const auto [first, count] = backend::counted_steps(steps[b], averaging.middle_steps);
     std::fill(mean.begin(), mean.end(), 0.0);
-    for (size_t t = 0; t < valid; ++t) {
-      const float* row = logits.data() + (b * length + t) * labels;
+    for (int t = first; t < first + count; ++t) {
+      const float* row = logits.data() + (b * length + static_cast<size_t>(t)) * labels;
       step.assign(row, row + labels);
       if (per_frame) softmax(step);
-      for (size_t v = 0; v < labels; ++v) mean[v] += step[v] / static_cast<double>(valid);
+      for (size_t v = 0; v < labels; ++v) mean[v] += step[v] / count;
     }
     if (!per_frame) softmax(mean);
     std::transform(mean.begin(), mean.end(), result.begin() + static_cast<int64_t>(b * labels),

@@ -45,7 +45,7 @@ class Recognizer {
   std::unique_ptr<DeviceBatch> inputs_;
 };
 
-// (B, T, V) logits with valid steps (B) -> (B, V) probabilities.
+// (B, T, V) logits with valid steps (B) -> (B, V) probabilities; only the steps that count are averaged.
 std::vector<float> probabilities_of(const std::vector<float>& logits, const backend::Shape& shape,
                                     const backend::Lengths& steps, models::Averaging averaging);
 

@@ -46,7 +46,7 @@ class StageTrainer {
         writer_(settings.rule, network_->config()),
         inputs_(backend, writer_),
         scorer_(backend, stage_.loss, network_->config().labels),
-        validation_scorer_(backend, {stage_.loss.form, 0}, network_->config().labels),
+        validation_scorer_(backend, {stage_.loss.form, 0, stage_.loss.middle_steps}, network_->config().labels),
         optimizer_(stage_.optimizer, network_->parameters(), freeze()) {
     network_->set_statistics_move(stage_.statistics_move);
     if (std::filesystem::exists(checkpoint_path())) {
@@ -269,8 +269,10 @@ class StageTrainer {
     file.provenance["stage"] = stage_.name;
     file.provenance["epoch"] = progress_.epoch + 1;
     file.provenance["loss"] = name_of(stage_.loss.form);
-    file.averaging = stage_.loss.form == backend::CrossEntropySpec::Form::per_frame ? models::Averaging::probabilities
-                                                                                    : models::Averaging::logits;
+    using Of = models::Averaging::Of;
+    file.averaging.of =
+        stage_.loss.form == backend::CrossEntropySpec::Form::per_frame ? Of::probabilities : Of::logits;
+    file.averaging.middle_steps = stage_.loss.middle_steps;
     file.provenance["val_accuracy"] = progress_.best_accuracy;
     models::save_model(model_path(), file, network_->parameters());
   }

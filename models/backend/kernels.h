@@ -136,19 +136,29 @@ class Recurrent {
 // ---- losses
 // -------------------------------------------------------------------------------------------------------------
 struct CrossEntropySpec {
-  // mean_logits: cross-entropy of the mean over time of the per-frame logits (the public code).
-  // per_frame: the sum over valid frames of the per-frame losses, divided by their number (the Torch ancestor, scaled).
+  // mean_logits: cross-entropy of the mean over the counted steps of their logits (the public code).
+  // per_frame: the sum over the counted steps of their losses, divided by their number (the Torch ancestor, scaled).
   enum class Form : uint8_t { mean_logits, per_frame } form = Form::mean_logits;
   float label_smoothing = 0;
+  int middle_steps = 0;  // only so many steps in the middle of each clip count; 0: all
   auto operator<=>(const CrossEntropySpec&) const = default;
 };
+
+// The steps of a clip that count: [first, first + count) of its valid ones. A clip of fewer than `middle` counts whole.
+struct CountedSteps {
+  int first, count;
+};
+inline CountedSteps counted_steps(int valid, int middle) {
+  const int count = middle > 0 && middle < valid ? middle : valid;
+  return {(valid - count) / 2, count};
+}
 
 class CrossEntropy {
  public:
   virtual ~CrossEntropy() = default;
   // logits: (B, T, V); targets: (B, V) class probabilities (one-hot, or mixed by mixup).
-  // losses: (B), one per clip; probabilities: (B, V), softmax of the mean logits, or the mean over time of the
-  // per-frame softmax for per_frame; dlogits: (B, T, V), the gradient of the *mean* over the batch of losses.
+  // losses: (B), one per clip; probabilities: (B, V), softmax of the mean logits, or the mean of the softmax of each
+  // step for per_frame; dlogits: (B, T, V), the gradient of the *mean* over the batch of losses.
   virtual void run(const Tensor& logits, const Tensor& targets, const Lengths* lengths, Tensor& losses,
                    Tensor& probabilities, Tensor& dlogits) = 0;
 };

@@ -80,22 +80,18 @@ TEST_F(ModelFiles, SayHowAnswersAreAveraged) {
   const auto network = make_network(*backend_, config, 3);
   const auto path = folder_ / "model.safetensors";
   ModelFile file = description(config);
-  file.averaging = Averaging::probabilities;
+  file.averaging = {Averaging::Of::probabilities, 5};
   file.provenance["loss"] = "mean_logits";  // only told, not obeyed
   save_model(path, file, network->parameters());
-  EXPECT_EQ(read_model_header(path).averaging, Averaging::probabilities);
+  EXPECT_EQ(read_model_header(path).averaging, file.averaging);
 
-  // Files from before the field existed: by the loss.
-  SafetensorsFile old = read_safetensors(path);
-  old.metadata.erase("averaging");
-  write_safetensors(path, old);
-  EXPECT_EQ(read_model_header(path).averaging, Averaging::logits);
-  old.metadata["provenance"] = R"({"loss": "per_frame"})";
-  write_safetensors(path, old);
-  EXPECT_EQ(read_model_header(path).averaging, Averaging::probabilities);
-  old.metadata["averaging"] = "\"median\"";
-  write_safetensors(path, old);
+  SafetensorsFile other = read_safetensors(path);
+  other.metadata["averaging"] = R"({"of": "median", "middle_steps": 0})";
+  write_safetensors(path, other);
   EXPECT_THAT(failure([&] { read_model_header(path); }), HasSubstr("got median"));
+  other.metadata["averaging"] = R"({"of": "logits", "middle_steps": -1})";
+  write_safetensors(path, other);
+  EXPECT_THAT(failure([&] { read_model_header(path); }), HasSubstr("got -1"));
 }
 
 TEST_F(ModelFiles, LoadPartsStrictly) {

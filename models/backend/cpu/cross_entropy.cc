@@ -1,4 +1,4 @@
-// Softmax cross-entropy over the frames of a clip (Szegedy et al. 2016 for label smoothing).
+// Softmax cross-entropy over the counted steps of a clip (Szegedy et al. 2016 for label smoothing).
 #include <cmath>
 
 #include "models/backend/cpu/cpu_backend.h"
@@ -15,11 +15,11 @@ class CpuCrossEntropy final : public CrossEntropy {
            Tensor& dlogits) override;
 
  private:
-  // One clip of `valid` frames; arrays of V values, `gradient` of (T, V).
+  // The counted steps of a clip: `logits` and `gradient` are (count, V), the other arrays V.
   struct Clip {
     const float* logits;
     const double* targets;  // smoothed
-    int64_t steps, valid;
+    int64_t count;
     float *loss, *probabilities, *gradient;
   };
   void mean_logits(const Clip& clip, int64_t classes, double scale) const;
@@ -53,9 +53,9 @@ double sum_of(const double* values, int64_t count) {
 void CpuCrossEntropy::mean_logits(const Clip& clip, int64_t classes, double scale) const {
   const auto size = static_cast<size_t>(classes);
   std::vector<double> mean(size, 0.0), p(size);
-  for (int64_t t = 0; t < clip.valid; ++t)
+  for (int64_t t = 0; t < clip.count; ++t)
     for (int64_t k = 0; k < classes; ++k) mean[static_cast<size_t>(k)] += clip.logits[t * classes + k];
-  for (double& value : mean) value /= static_cast<double>(clip.valid);
+  for (double& value : mean) value /= static_cast<double>(clip.count);
   *clip.loss = static_cast<float>(softmax_loss(mean.data(), clip.targets, classes, p.data()));
   const double mass = sum_of(clip.targets, classes);
   for (int64_t k = 0; k < classes; ++k) {
@@ -63,7 +63,7 @@ void CpuCrossEntropy::mean_logits(const Clip& clip, int64_t classes, double scal
     clip.probabilities[k] = static_cast<float>(probability);
     clip.gradient[k] = static_cast<float>((probability * mass - clip.targets[k]) * scale);
   }
-  for (int64_t t = 1; t < clip.valid; ++t)
+  for (int64_t t = 1; t < clip.count; ++t)
     for (int64_t k = 0; k < classes; ++k) clip.gradient[t * classes + k] = clip.gradient[k];
 }
 
@@ -72,7 +72,7 @@ void CpuCrossEntropy::per_frame(const Clip& clip, int64_t classes, double scale)
   std::vector<double> z(size), p(size), mean(size, 0.0);
   const double mass = sum_of(clip.targets, classes);
   double loss = 0;
-  for (int64_t t = 0; t < clip.valid; ++t) {
+  for (int64_t t = 0; t < clip.count; ++t) {
     const float* frame = clip.logits + t * classes;
     z.assign(frame, frame + classes);
     loss += softmax_loss(z.data(), clip.targets, classes, p.data());
@@ -82,9 +82,9 @@ void CpuCrossEntropy::per_frame(const Clip& clip, int64_t classes, double scale)
       clip.gradient[t * classes + k] = static_cast<float>((probability * mass - clip.targets[k]) * scale);
     }
   }
-  *clip.loss = static_cast<float>(loss / static_cast<double>(clip.valid));
+  *clip.loss = static_cast<float>(loss / static_cast<double>(clip.count));
   for (int64_t k = 0; k < classes; ++k)
-    clip.probabilities[k] = static_cast<float>(mean[static_cast<size_t>(k)] / static_cast<double>(clip.valid));
+    clip.probabilities[k] = static_cast<float>(mean[static_cast<size_t>(k)] / static_cast<double>(clip.count));
 }
 
 void CpuCrossEntropy::run(const Tensor& logits, const Tensor& targets, const Lengths* lengths, Tensor& losses,
@@ -107,14 +107,16 @@ void CpuCrossEntropy::run(const Tensor& logits, const Tensor& targets, const Len
     const double smoothing = spec_.label_smoothing;
     std::vector<double> q(given + b * classes, given + (b + 1) * classes);
     for (double& value : q) value = (1 - smoothing) * value + smoothing / static_cast<double>(classes);
-    const int64_t length = valid[static_cast<size_t>(b)], start = b * steps * classes;
-    const Clip clip{z + start, q.data(), steps, length, loss + b, p + b * classes, gradient + start};
+    const auto [first, length] = counted_steps(valid[static_cast<size_t>(b)], spec_.middle_steps);
+    const int64_t start = (b * steps + first) * classes, end = start + int64_t{length} * classes;
+    std::fill(gradient + b * steps * classes, gradient + start, 0.0f);
+    std::fill(gradient + end, gradient + (b + 1) * steps * classes, 0.0f);
+    const Clip clip{z + start, q.data(), length, loss + b, p + b * classes, gradient + start};
     const double scale = 1.0 / static_cast<double>(batch * length);
     if (spec_.form == CrossEntropySpec::Form::mean_logits)
       mean_logits(clip, classes, scale);
     else
       per_frame(clip, classes, scale);
-    std::fill(clip.gradient + length * classes, clip.gradient + steps * classes, 0.0f);
   }
 }
 
@@ -124,6 +126,9 @@ std::shared_ptr<CrossEntropy> CpuBackend::cross_entropy(const CrossEntropySpec& 
   if (!(spec.label_smoothing >= 0 && spec.label_smoothing < 1))
     throw std::invalid_argument("[cross entropy] expected 0 <= label smoothing < 1, got " +
                                 std::to_string(spec.label_smoothing));
+  if (spec.middle_steps < 0)
+    throw std::invalid_argument("[cross entropy] expected 0 or more middle steps, got " +
+                                std::to_string(spec.middle_steps));
   return cross_entropies_.get(spec, [&] { return std::make_shared<CpuCrossEntropy>(*this, spec); });
 }
 

@@ -22,14 +22,15 @@ Doubles reference(const CrossEntropySpec& spec, const Doubles& z, const Doubles&
     return loss;
   };
   for (size_t b = 0; b < lengths.size(); ++b) {
-    const auto valid = static_cast<size_t>(lengths[b]);
+    const auto valid = static_cast<size_t>(lengths[b]), middle = static_cast<size_t>(spec.middle_steps);
+    const size_t count = middle ? std::min(middle, valid) : valid, first = (valid - count) / 2;
     Doubles mean(classes, 0.0);
     double frames = 0;
-    for (size_t t = 0; t < valid; ++t) {
+    for (size_t t = first; t < first + count; ++t) {
       const auto at = z.begin() + static_cast<int64_t>((b * steps + t) * classes);
       const Doubles frame(at, at + static_cast<int64_t>(classes));
-      frames += cross(frame, b) / static_cast<double>(valid);
-      for (size_t k = 0; k < classes; ++k) mean[k] += frame[k] / static_cast<double>(valid);
+      frames += cross(frame, b) / static_cast<double>(count);
+      for (size_t k = 0; k < classes; ++k) mean[k] += frame[k] / static_cast<double>(count);
     }
     losses.push_back(spec.form == Form::per_frame ? frames : cross(mean, b));
   }
@@ -70,7 +71,9 @@ TEST_P(CrossEntropyTest, LossesAndGradientsFollowTheDefinition) {
 INSTANTIATE_TEST_SUITE_P(Forms, CrossEntropyTest,
                          ::testing::Values(CrossEntropySpec{Form::mean_logits, 0}, CrossEntropySpec{Form::per_frame, 0},
                                            CrossEntropySpec{Form::mean_logits, 0.1f},
-                                           CrossEntropySpec{Form::per_frame, 0.1f}));
+                                           CrossEntropySpec{Form::per_frame, 0.1f},
+                                           CrossEntropySpec{Form::mean_logits, 0, 2},
+                                           CrossEntropySpec{Form::per_frame, 0.1f, 3}));
 
 struct Result {
   std::vector<float> losses, probabilities;
@@ -105,6 +108,17 @@ TEST(CrossEntropy, TheFormsDifferWhereFramesDisagree) {
   const Result frames = run_once({Form::per_frame, 0}, {1, 2, 2}, logits, target);
   EXPECT_NEAR(mean.losses[0], std::log(2.0), 1e-6);
   EXPECT_NEAR(frames.losses[0], (std::log1p(std::exp(-3.0)) + std::log1p(std::exp(3.0))) / 2, 1e-6);
+}
+
+TEST(CrossEntropy, OnlyTheMiddleStepsCount) {
+  EXPECT_EQ(counted_steps(29, 5).first, 12);  // 12 + 5 + 12
+  EXPECT_EQ(counted_steps(29, 5).count, 5);
+  EXPECT_EQ(counted_steps(3, 5).count, 3);  // a short clip counts whole
+  EXPECT_EQ(counted_steps(7, 0).count, 7);
+  const std::vector<float> logits{9, 0, 0, 3, 9, 0}, target{0, 1};
+  const Result r = run_once({Form::mean_logits, 0, 1}, {1, 3, 2}, logits, target);
+  EXPECT_NEAR(r.losses[0], std::log1p(std::exp(-3.0)), 1e-6);
+  EXPECT_NEAR(r.probabilities[1], 1 / (1 + std::exp(-3.0)), 1e-6);
 }
 
 TEST(CrossEntropy, LargeLogitsStayFinite) {
