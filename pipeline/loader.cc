@@ -60,22 +60,23 @@ class ExampleMaker {
     return derive_key(settings_.seed, static_cast<uint64_t>(settings_.epoch), preprocessing::hash_text(sample.key),
                       static_cast<uint64_t>(purpose));
   }
-  int first_frame(const Sample& sample) const {
-    if (!settings_.training || sample.whole || settings_.shift_frames == 0) return sample.first_frame;
-    return sample.first_frame + Random(key(sample, kShift)).between(-settings_.shift_frames, settings_.shift_frames);
+  // Uniform in +-limit.
+  double draw(const Sample& sample, Purpose purpose, double limit) const {
+    return limit == 0 ? 0 : Random(key(sample, purpose)).uniform(-1, 1) * limit;
   }
   Stretch cut(const Sample& sample) const {
     const std::shared_ptr<const StoredClip> clip = dataset_.clip(sample.clip);
-    const int first = first_frame(sample);
-    if (!settings_.training || sample.whole || settings_.augment.speed == 0)
-      return cut_stretch(*clip, first, sample.frames);
-    const double speed = 1 + Random(key(sample, kSpeed)).uniform(-1, 1) * settings_.augment.speed;
+    const bool moves = settings_.shift_frames != 0 || settings_.augment.speed != 0;
+    if (!settings_.training || sample.whole || !moves) return cut_stretch(*clip, sample.first_frame, sample.frames);
+    const double speed = 1 + draw(sample, kSpeed, settings_.augment.speed);
+    const double shift = draw(sample, kShift, settings_.shift_frames), whole = std::round(shift), later = shift - whole;
+    const int first = sample.first_frame + static_cast<int>(whole);
     // Longer by an even number of frames, so that the middle stays the middle.
     const int more = std::max(0, static_cast<int>(std::ceil(sample.frames * (speed - 1) / 2)) + 1);
     Stretch stretch = cut_stretch(*clip, first - more, sample.frames + 2 * more);
-    stretch.mouth = preprocessing::middle_at_speed(stretch.mouth, sample.frames, speed);
-    stretch.audio =
-        preprocessing::middle_at_speed(stretch.audio, static_cast<size_t>(sample.frames) * io::kSamplesPerFrame, speed);
+    stretch.mouth = preprocessing::middle_at_speed(stretch.mouth, sample.frames, speed, later);
+    stretch.audio = preprocessing::middle_at_speed(
+        stretch.audio, static_cast<size_t>(sample.frames) * io::kSamplesPerFrame, speed, later * io::kSamplesPerFrame);
     return stretch;
   }
   void change_video(const Sample& sample, io::Frames& mouth) const {

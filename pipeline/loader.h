@@ -23,8 +23,8 @@ struct LoaderSettings {
   int epoch = 0;
   bool training = false;  // shuffled and augmented; an incomplete last batch is dropped unless it is the only one
   preprocessing::AugmentSettings augment;  // of training
-  int shift_frames = 0;                    // of training: windows cut from sentences move by up to this many frames
-  const NoiseSource* noise = nullptr;      // null: always clean
+  double shift_frames = 0;  // of training: windows cut from sentences move by up to this many frames, fractions too
+  const NoiseSource* noise = nullptr;            // null: always clean
   std::vector<std::optional<double>> levels_db;  // drawn equally likely for each example; no value: clean
   bool freeze_frames = false;                    // every frame is replaced by the clip's first
   int first_batch = 0;                           // batches before it are skipped

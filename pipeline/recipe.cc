@@ -105,7 +105,7 @@ void read_data(const YAML::Node& node, const std::string& origin, DataSettings& 
   if (!node) return;
   StrictMap map(node, origin, "data");
   map.read("window_frames", data.window_frames, 5, 10000);
-  map.read("shift_frames", data.shift_frames, 0, 100);
+  map.read("shift_frames", data.shift_frames, 0.0, 100.0);
   map.read("background", data.background);
   map.read("crop", data.geometry.crop_size);
   map.read("size", data.geometry.input_size);

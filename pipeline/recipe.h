@@ -22,7 +22,9 @@ struct DataSettings {
   // one their median length takes its place.
   int window_frames = 29;
   bool background = false;  // a further label for windows of sentences in which no word is spoken: for `transcribe`
-  int shift_frames = 0;  // in training, windows cut from sentences move at random by up to this many frames either way
+  // In training, windows cut from sentences move at random by up to this many frames either way, fractions too: a
+  // consonant's burst is shorter than a frame, and should be met at every place in one.
+  double shift_frames = 0;
   preprocessing::FrameGeometry geometry;  // crop and size: random in training, central otherwise
   preprocessing::PixelNormalisation normalisation = preprocessing::PixelNormalisation::training_set;
   preprocessing::AugmentSettings augment;

@@ -270,8 +270,7 @@ class StageTrainer {
     file.provenance["epoch"] = progress_.epoch + 1;
     file.provenance["loss"] = name_of(stage_.loss.form);
     using Of = models::Averaging::Of;
-    file.averaging.of =
-        stage_.loss.form == backend::CrossEntropySpec::Form::per_frame ? Of::probabilities : Of::logits;
+    file.averaging.of = stage_.loss.form == backend::CrossEntropySpec::Form::per_frame ? Of::probabilities : Of::logits;
     file.averaging.middle_steps = stage_.loss.middle_steps;
     file.provenance["val_accuracy"] = progress_.best_accuracy;
     models::save_model(model_path(), file, network_->parameters());

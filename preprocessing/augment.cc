@@ -180,12 +180,13 @@ io::Frames resize(const io::Frames& frames, int height, int width) {
   return out;
 }
 
-io::Frames middle_at_speed(const io::Frames& frames, int count, double speed) {
+io::Frames middle_at_speed(const io::Frames& frames, int count, double speed, double later) {
   io::Frames out{count, frames.height, frames.width, {}};
   out.pixels.resize(static_cast<size_t>(count) * out.frame_size());
   if (frames.count == 0) return out;
   for (int t = 0; t < count; ++t) {
-    const double at = std::clamp(frames.count / 2.0 + (t + 0.5 - count / 2.0) * speed - 0.5, 0.0, frames.count - 1.0);
+    const double at =
+        std::clamp(frames.count / 2.0 + later + (t + 0.5 - count / 2.0) * speed - 0.5, 0.0, frames.count - 1.0);
     const int first = static_cast<int>(at), second = std::min(first + 1, frames.count - 1);
     const auto share = static_cast<int>(std::lround((at - first) * 256));
     const uint8_t *a = frames.frame(first), *b = frames.frame(second);
@@ -196,14 +197,14 @@ io::Frames middle_at_speed(const io::Frames& frames, int count, double speed) {
   return out;
 }
 
-io::Waveform middle_at_speed(const io::Waveform& wave, size_t count, double speed) {
+io::Waveform middle_at_speed(const io::Waveform& wave, size_t count, double speed, double later) {
   const auto size = static_cast<int64_t>(wave.samples.size());
   const auto sample = [&](int64_t i) { return i >= 0 && i < size ? wave.samples[static_cast<size_t>(i)] : 0.0f; };
   io::Waveform out;
   out.samples.resize(count);
   for (size_t i = 0; i < count; ++i) {
-    const double at =
-        static_cast<double>(size) / 2 + (static_cast<double>(i) + 0.5 - static_cast<double>(count) / 2) * speed - 0.5;
+    const double at = static_cast<double>(size) / 2 + later +
+                      (static_cast<double>(i) + 0.5 - static_cast<double>(count) / 2) * speed - 0.5;
     const auto first = static_cast<int64_t>(std::floor(at));
     const auto u = static_cast<float>(at - static_cast<double>(first));
     const float a = sample(first - 1), b = sample(first), c = sample(first + 1), d = sample(first + 2);

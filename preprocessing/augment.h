@@ -56,11 +56,11 @@ io::Frames centre_crop(const FrameGeometry& geometry, const io::Frames& frames);
 // Area averaging when smaller, bilinear when larger.
 io::Frames resize(const io::Frames& frames, int height, int width);
 
-// The middle of a longer stretch, `speed` times as fast: `count` frames or samples around the source's middle. Frames
-// are blended with their neighbours, samples interpolated cubically; what lies beyond the source is its nearest frame,
-// and 0.
-io::Frames middle_at_speed(const io::Frames& frames, int count, double speed);
-io::Waveform middle_at_speed(const io::Waveform& wave, size_t count, double speed);
+// The middle of a longer stretch, `speed` times as fast: `count` frames or samples around the source's middle moved
+// `later` frames or samples (fractions too). Frames are blended with their neighbours, samples interpolated cubically;
+// what lies beyond the source is its nearest frame, and 0.
+io::Frames middle_at_speed(const io::Frames& frames, int count, double speed, double later = 0);
+io::Waveform middle_at_speed(const io::Waveform& wave, size_t count, double speed, double later = 0);
 
 // Time masking of the sound, in place.
 void mask_audio(const AugmentSettings& settings, io::Waveform& wave, Random random);

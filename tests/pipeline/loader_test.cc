@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <sched.h>
+#include <tuple>
 
 #include <cmath>
 #include <cstdlib>
@@ -116,23 +117,25 @@ TEST_F(LoaderTest, NoiseIsTheSameForEveryStreamAndBatchSize) {
   EXPECT_NE(load()[0].audio, all[0].audio);
 }
 
-TEST_F(LoaderTest, SpeedChangesWindowsOfSentencesAlone) {
+class MovingWindows : public LoaderTest, public ::testing::WithParamInterface<std::pair<double, double>> {};
+
+TEST_P(MovingWindows, AreThoseOfSentencesAlone) {
   settings_.noise = nullptr;
   settings_.shift_frames = 0;
   settings_.augment = {.random_crop = false, .flip_probability = 0};
   const auto plain = load();
-  settings_.augment.speed = 0.2;
-  const auto fast = load();
-  ASSERT_EQ(plain.size(), fast.size());
+  std::tie(settings_.augment.speed, settings_.shift_frames) = GetParam();
+  const auto moved = load();
+  ASSERT_EQ(plain.size(), moved.size());
   int changed = 0, same = 0;
   for (size_t i = 0; i < plain.size(); ++i) {
-    ASSERT_EQ(plain[i].sample_ids, fast[i].sample_ids);
+    ASSERT_EQ(plain[i].sample_ids, moved[i].sample_ids);
     const size_t stride = plain[i].audio.size() / static_cast<size_t>(plain[i].clips);
     for (size_t b = 0; b < static_cast<size_t>(plain[i].clips); ++b) {
       const Sample& sample = dataset_->samples()[static_cast<size_t>(plain[i].sample_ids[b])];
       const bool equal = std::equal(plain[i].audio.begin() + static_cast<std::ptrdiff_t>(b * stride),
                                     plain[i].audio.begin() + static_cast<std::ptrdiff_t>((b + 1) * stride),
-                                    fast[i].audio.begin() + static_cast<std::ptrdiff_t>(b * stride));
+                                    moved[i].audio.begin() + static_cast<std::ptrdiff_t>(b * stride));
       EXPECT_EQ(equal, sample.whole) << sample.key;
       ++(equal ? same : changed);
     }
@@ -140,6 +143,9 @@ TEST_F(LoaderTest, SpeedChangesWindowsOfSentencesAlone) {
   EXPECT_GT(changed, 0);
   EXPECT_GT(same, 0);
 }
+
+// Speed, and a shift of less than half a frame.
+INSTANTIATE_TEST_SUITE_P(Ways, MovingWindows, ::testing::Values(std::pair(0.2, 0.0), std::pair(0.0, 0.4)));
 
 TEST_F(LoaderTest, FrozenFramesAreAllTheFirst) {
   settings_.training = false;

@@ -206,6 +206,8 @@ TEST(MiddleAtSpeed, KeepsTheMiddleAndStretchesAroundIt) {
   EXPECT_EQ(middle_at_speed(frames, 5, 1.5).pixels, (std::vector<uint8_t>{10, 25, 40, 55, 70}));
   EXPECT_EQ(middle_at_speed(frames, 3, 0.5).pixels, (std::vector<uint8_t>{35, 40, 45}));
   EXPECT_EQ(middle_at_speed(frames, 13, 1).pixels.back(), 80) << "the last frame stays";
+  EXPECT_EQ(middle_at_speed(frames, 3, 1, 0.5).pixels, (std::vector<uint8_t>{35, 45, 55}));
+  EXPECT_EQ(middle_at_speed(frames, 3, 1, -2).pixels, (std::vector<uint8_t>{10, 20, 30}));
 
   io::Waveform tone;
   for (int i = 0; i < 4000; ++i) tone.samples.push_back(std::sin(0.2f * (static_cast<float>(i) - 1999.5f)));
@@ -214,6 +216,9 @@ TEST(MiddleAtSpeed, KeepsTheMiddleAndStretchesAroundIt) {
   for (int i = 0; i < 2000; ++i)
     EXPECT_NEAR(faster.samples[static_cast<size_t>(i)], std::sin(0.25 * (i - 999.5)), 2e-3) << i;
   EXPECT_EQ(middle_at_speed(tone, 8000, 1).samples.front(), 0) << "silence beyond the ends";
+  const io::Waveform later = middle_at_speed(tone, 1000, 1, 300.25);
+  for (int i = 0; i < 1000; ++i)
+    EXPECT_NEAR(later.samples[static_cast<size_t>(i)], std::sin(0.2 * (i - 499.5 + 300.25)), 2e-3) << i;
 }
 
 TEST(PixelNormalisation, EachKindIsAScaleAndAShift) {
