@@ -42,10 +42,11 @@ void measure(Backend& backend, const RecurrentSpec& spec, int64_t batch, int64_t
   Tensor x = backend.zeros({batch, steps, spec.input}), dy = backend.zeros({batch, steps, 2 * spec.hidden});
   backend.fill(x, 0.1f);
   backend.fill(dy, 0.1f);
-  Tensor saved, y, dx;
+  Tensor saved, packed, y, dx;
   const auto kernel = backend.recurrent(spec, batch, steps);
-  const double infer = milliseconds([&] { kernel->forward(x, p, nullptr, false, saved, y); });
-  const double forward = milliseconds([&] { kernel->forward(x, p, nullptr, true, saved, y); });
+  kernel->pack(p, packed);
+  const double infer = milliseconds([&] { kernel->infer(x, packed, nullptr, y); });
+  const double forward = milliseconds([&] { kernel->forward(x, p, nullptr, saved, y); });
   const double backward = milliseconds([&] { kernel->backward(x, y, dy, p, nullptr, saved, dx, gradients); });
   // Multiplications and additions of the matrix products; backward has twice as many.
   const double work = 4.0 * static_cast<double>(batch * steps * gates_of(spec.cell) * spec.hidden) *

@@ -132,6 +132,18 @@ void write_file_atomically(const std::string& path, std::span<const std::span<co
   write_pieces(path, pieces);
 }
 
+void require_output_folder(const std::string& folder) {
+  if (folder.empty()) throw std::runtime_error("expected a folder for the results, found an empty name");
+  std::error_code error;
+  if (std::filesystem::exists(folder, error) && !std::filesystem::is_directory(folder, error))
+    throw std::runtime_error(folder + ": expected a folder for the results, found a file; name another one");
+  std::filesystem::create_directories(folder, error);
+  if (error) throw std::runtime_error(folder + ": cannot create this folder: " + error.message());
+  const AtomicFile probe((std::filesystem::path(folder) / "probe").string());  // not access(): it says yes to root
+  const Descriptor descriptor{open(probe.temporary_path().c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666)};
+  if (descriptor.fd < 0) fail(folder, "write into this folder", errno);
+}
+
 std::string read_text_file(const std::string& path) { return read_all<std::string>(path); }
 
 std::vector<uint8_t> read_binary_file(const std::string& path) { return read_all<std::vector<uint8_t>>(path); }

@@ -38,6 +38,10 @@ void write_file_atomically(const std::string& path, std::string_view text);
 void write_file_atomically(const std::string& path, std::span<const uint8_t> bytes);
 void write_file_atomically(const std::string& path, std::span<const std::span<const std::byte>> pieces);  // in order
 
+// Creates the folder where needed. Throws std::runtime_error naming it where it is a file or nothing can be written
+// into it, so that a command can say so before it computes what would go there.
+void require_output_folder(const std::string& folder);
+
 std::string read_text_file(const std::string& path);
 std::vector<uint8_t> read_binary_file(const std::string& path);
 

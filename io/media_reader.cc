@@ -195,11 +195,11 @@ void MediaReader::Impl::check_damage(TrackDecoder& decoder, const char* which) {
 }
 
 // Headers that tell only the length of the whole file: a track that ends before it may be as it should be, so the
-// others are looked at too.
+// others are looked at too. A part that was read up to its end says nothing about what comes after it.
 void MediaReader::Impl::check_file_length(TrackDecoder& decoder, const char* which) {
   constexpr double kTolerance = 0.25;
   const double promised = decoder.header_file_end_seconds();
-  if (options.end_seconds || static_cast<double>(position) / kFramesPerSecond >= promised - kTolerance) return;
+  if (position >= end || static_cast<double>(position) / kFramesPerSecond >= promised - kTolerance) return;
   const double found = last_packet_seconds(info.path);
   if (found >= promised - kTolerance) return;
   decoder.report_damage(fmt::format("the file ends after {:.3f} s, its header says {:.3f} s", found, promised));

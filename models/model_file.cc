@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <set>
 #include <stdexcept>
@@ -116,9 +117,19 @@ void require_fit(const std::filesystem::path& path, const SafetensorsFile& file,
                                          fmt::join(prefixes, ", "), fmt::join(problems, "\n  ")));
 }
 
+// A training that broke down leaves such weights; every answer of the network would then be the same wrong one.
+void require_finite(const std::filesystem::path& path, const HostTensor& t) {
+  const auto bad = std::find_if_not(t.values.begin(), t.values.end(), [](float value) { return std::isfinite(value); });
+  if (bad != t.values.end())
+    throw std::runtime_error(fmt::format("{}: expected finite weights, found {} in {}: train this model again",
+                                         path.string(), *bad, t.name));
+}
+
 LoadReport copy_parameters(const std::filesystem::path& path, const SafetensorsFile& file, ParameterArena& arena,
                            const std::vector<std::string>& prefixes) {
   require_fit(path, file, arena, prefixes);
+  for (const HostTensor& t : file.tensors)
+    if (wanted(t.name, prefixes)) require_finite(path, t);
   LoadReport report;
   for (const HostTensor& t : file.tensors) {
     if (!wanted(t.name, prefixes)) {

@@ -40,7 +40,7 @@ struct LoadedModel {
   ModelFile file;
   std::unique_ptr<Network> network;
 };
-// Strict: every parameter of the network must be in the file with its shape, and nothing else may be.
+// Strict: every parameter of the network must be in the file with its shape and finite, and nothing else may be.
 LoadedModel load_model(const std::filesystem::path& path, backend::Backend& backend);
 ModelFile read_model_header(const std::filesystem::path& path);  // without the weights
 
@@ -50,7 +50,8 @@ struct LoadReport {
 };
 // Copies the parts under `prefixes` (whole path components; {""} is everything) into the arena, statistics included.
 // Throws std::runtime_error listing every parameter of those parts that the file lacks, has in another shape, or has
-// and the arena lacks, before anything is copied. A prefix that matches nothing in the arena is std::invalid_argument.
+// and the arena lacks, or that is not finite, before anything is copied. A prefix that matches nothing in the arena is
+// std::invalid_argument.
 LoadReport load_parameters(const std::filesystem::path& path, layers::ParameterArena& arena,
                            const std::vector<std::string>& prefixes);
 // Throws what load_parameters would throw for a file made from `source`, as std::invalid_argument. Declared arenas

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <bit>
 #include <cstring>
 #include <fstream>
@@ -54,6 +56,23 @@ Header read_header(const std::filesystem::path& path, std::ifstream& in) {
     fail(path, e.what());
   }
   return header;
+}
+
+// Two tensors on the same bytes: the header is damaged or was made by hand.
+void require_apart(const std::filesystem::path& path, const json& tensors) {
+  struct Extent {
+    uint64_t first, last;
+    std::string name;
+  };
+  std::vector<Extent> extents;
+  for (const auto& [name, entry] : tensors.items()) {
+    const auto [first, last] = entry.at("data_offsets").get<std::array<uint64_t, 2>>();
+    if (last > first) extents.push_back({first, last, name});
+  }
+  std::sort(extents.begin(), extents.end(), [](const Extent& a, const Extent& b) { return a.first < b.first; });
+  for (size_t i = 1; i < extents.size(); ++i)
+    if (extents[i].first < extents[i - 1].last)
+      fail(path, fmt::format("tensors {} and {} lie on the same bytes", extents[i - 1].name, extents[i].name));
 }
 
 HostTensor read_tensor(const std::filesystem::path& path, std::ifstream& in, const Header& header,
@@ -122,6 +141,7 @@ SafetensorsFile read_safetensors(const std::filesystem::path& path) {
   SafetensorsFile file;
   file.metadata = header.metadata;
   try {
+    require_apart(path, header.tensors);
     for (const auto& [name, entry] : header.tensors.items())
       file.tensors.push_back(read_tensor(path, in, header, name, entry));
   } catch (const json::exception& e) {

@@ -29,7 +29,7 @@ struct SafetensorsFile {
 void write_safetensors(const std::filesystem::path& path, const SafetensorsFile& file);
 
 // F32 and F64 tensors (F64 becomes float). Throws std::runtime_error naming the file when it is absent, cut short, not
-// this format, or of another element type.
+// this format, of another element type, or has tensors that share bytes.
 SafetensorsFile read_safetensors(const std::filesystem::path& path);
 std::map<std::string, std::string> read_safetensors_metadata(const std::filesystem::path& path);  // the header alone
 

@@ -49,9 +49,10 @@ uint64_t seed_of(const EvaluationSettings& settings, const std::optional<double>
   return preprocessing::derive_key(settings.seed, hundredths);
 }
 
-std::vector<uint8_t> run_level(Recognizer& model, const Dataset& dataset, const NoiseSource* noise,
-                               const EvaluationSettings& settings, const std::optional<double>& level,
-                               const std::function<void(int64_t)>& tick) {
+// The answers.
+std::vector<int> run_level(Recognizer& model, const Dataset& dataset, const NoiseSource* noise,
+                           const EvaluationSettings& settings, const std::optional<double>& level,
+                           const std::function<void(int64_t)>& tick) {
   LoaderSettings loader_settings;
   loader_settings.batch = settings.batch;
   loader_settings.seed = seed_of(settings, level);
@@ -61,15 +62,20 @@ std::vector<uint8_t> run_level(Recognizer& model, const Dataset& dataset, const 
   loader_settings.workers = settings.workers;
   Loader loader(dataset, model.writer(), loader_settings);
   const auto labels = static_cast<int>(model.labels().size());
-  std::vector<uint8_t> hits;
+  std::vector<int> answers;
   HostBatch batch;
   while (loader.next(batch)) {
     const std::vector<float> probabilities = model.probabilities(batch);
     for (int b = 0; b < batch.clips; ++b)
-      hits.push_back(largest(probabilities.data() + static_cast<int64_t>(b) * labels, labels) ==
-                     batch.labels[static_cast<size_t>(b)]);
-    tick(static_cast<int64_t>(hits.size()));
+      answers.push_back(largest(probabilities.data() + static_cast<int64_t>(b) * labels, labels));
+    tick(static_cast<int64_t>(answers.size()));
   }
+  return answers;
+}
+
+std::vector<uint8_t> hits_of(const std::vector<int>& answers, const std::vector<int>& words) {
+  std::vector<uint8_t> hits(answers.size());
+  for (size_t i = 0; i < answers.size(); ++i) hits[i] = answers[i] == words.at(i) ? 1 : 0;
   return hits;
 }
 
@@ -156,7 +162,11 @@ Evaluation evaluate(const std::vector<std::unique_ptr<Recognizer>>& models, cons
 
   Evaluation evaluation;
   evaluation.notes = dataset->notes();
-  for (const Sample& sample : dataset->samples()) evaluation.keys.push_back(sample.key);
+  evaluation.labels = wanted.labels;
+  for (const Sample& sample : dataset->samples()) {
+    evaluation.keys.push_back(sample.key);
+    evaluation.words.push_back(sample.label);
+  }
   const bool noisy =
       wanted.streams != models::Streams::video &&
       std::any_of(settings.levels_db.begin(), settings.levels_db.end(), [](const auto& l) { return l.has_value(); });
@@ -179,17 +189,18 @@ Evaluation evaluate(const std::vector<std::unique_ptr<Recognizer>>& models, cons
     if (reporter.tick) reporter.tick(static_cast<int64_t>(evaluation.rows.size()) * clips + done, all);
   };
   for (size_t m = 0; m < models.size(); ++m) {
-    std::optional<std::vector<uint8_t>> unhearing;  // a video model never hears the noise: one pass serves all levels
+    std::optional<std::vector<int>> unhearing;  // a video model never hears the noise: one pass serves all levels
     for (const auto& level : settings.levels_db) {
       const auto start = std::chrono::steady_clock::now();
       const bool repeated = unhearing.has_value();
-      EvaluationRow row{names[m], models[m]->streams(), level, {}};
+      EvaluationRow row{names[m], models[m]->streams(), level, {}, {}};
       if (repeated) {
-        row.hits = *unhearing;
+        row.answers = *unhearing;
       } else {
-        row.hits = run_level(*models[m], *dataset, noisy ? &noise.source : nullptr, settings, level, tick);
+        row.answers = run_level(*models[m], *dataset, noisy ? &noise.source : nullptr, settings, level, tick);
       }
-      if (row.streams == models::Streams::video) unhearing = row.hits;
+      row.hits = hits_of(row.answers, evaluation.words);
+      if (row.streams == models::Streams::video) unhearing = row.answers;
       const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
       if (reporter.say && !repeated)
         reporter.say(fmt::format("{} {}: {:.1f} % of {} clips, {:.0f} clips/s", names[m],

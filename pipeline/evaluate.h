@@ -32,7 +32,8 @@ struct EvaluationRow {
   std::string model;  // its name in the tables
   models::Streams streams = models::Streams::audiovisual;
   std::optional<double> snr_db;
-  std::vector<uint8_t> hits;  // per clip, in the split's order: whether it was right
+  std::vector<int> answers;   // per clip, in the split's order: index of the label
+  std::vector<uint8_t> hits;  // whether it was right
   int64_t correct() const;
   double accuracy() const;
   eval::Interval interval() const { return eval::wilson_interval(correct(), static_cast<int64_t>(hits.size())); }
@@ -41,6 +42,8 @@ struct EvaluationRow {
 struct Evaluation {
   std::vector<EvaluationRow> rows;     // model by model, levels in the order given
   std::vector<std::string> keys;       // of the clips
+  std::vector<int> words;              // of the clips: index of the label
+  std::vector<std::string> labels;     // that the models know
   std::vector<std::string> notes;      // what a reader of the table must know
   nlohmann::json noise, data, models;  // descriptions for the report
 };
@@ -68,7 +71,9 @@ Evaluation evaluate(const std::vector<std::unique_ptr<Recognizer>>& models, cons
 // The accuracies in percent, a line per model and a column per level; `markdown` adds rulers and intervals.
 std::string accuracy_table(const Evaluation& evaluation, bool markdown);
 // {rows: [{model, streams, noise, snr_db, accuracy, correct, clips, ci95_low, ci95_high}], gains, noise, data, models,
-// notes}
+// notes}, and for each model where it is clean, else at the first level, all words and all wrong answers:
+// words: [{model, snr_db, words: [{word, clips, correct, accuracy}]}],
+// confusions: [{model, snr_db, confusions: [{said, heard, clips}]}]
 nlohmann::json results_json(const Evaluation& evaluation);
 // results.json, results.md and noise-curve.svg in a folder. Returns lines for the user (such as: no picture, and why).
 std::vector<std::string> write_results(const Evaluation& evaluation, const std::filesystem::path& folder);

@@ -6,6 +6,7 @@
 #include <iostream>
 #include <stdexcept>
 
+#include "io/atomic_file.h"
 #include "pipeline/commands.h"
 #include "pipeline/device.h"
 #include "pipeline/evaluate.h"
@@ -37,6 +38,14 @@ std::vector<std::optional<double>> parse_levels(const std::string& text) {
   return levels;
 }
 
+void check_settings(const EvaluationSettings& settings, int64_t seed) {
+  if (settings.batch < 1) throw std::invalid_argument("--batch must be at least 1");
+  if (settings.workers < 0) throw std::invalid_argument("--workers must be 0 or more");
+  if (settings.split.empty())
+    throw std::invalid_argument("--split is empty; name one split of the data, such as --split test");
+  if (seed < 0) throw std::invalid_argument(fmt::format("--seed: expected 0 or more, got {}", seed));
+}
+
 }  // namespace
 
 int run_evaluate(const Arguments& arguments) {
@@ -45,6 +54,7 @@ int run_evaluate(const Arguments& arguments) {
   std::vector<std::string> paths;
   std::string out, snr, device;
   int threads = 0;
+  int64_t seed = 1;  // signed, so that a negative one is noticed
   po::options_description options("Options");
   options.add_options()("data", po::value(&settings.data)->required(), "folder made by `avsr prepare`")(
       "split", po::value(&settings.split)->default_value("test"), "test, val, train or another split of the data")(
@@ -52,7 +62,7 @@ int run_evaluate(const Arguments& arguments) {
       "noise", po::value(&settings.noise)->default_value("babble"), "babble, white, or a sound file")(
       "voices", po::value(&settings.voices)->default_value(8), "utterances summed to one babble, at least 8")(
       "out", po::value(&out), "folder for results.json, results.md and noise-curve.svg")(
-      "seed", po::value(&settings.seed)->default_value(1), "of the noise")(
+      "seed", po::value(&seed)->default_value(1), "of the noise")(
       "freeze-frames", po::bool_switch(&settings.freeze_frames),
       "replace every frame by the clip's first: lip-reading must fail")(
       "batch", po::value(&settings.batch)->default_value(16), "clips at a time")(
@@ -73,7 +83,9 @@ int run_evaluate(const Arguments& arguments) {
                     "avsr evaluate run/*.safetensors --data data --snr clean,20,10,0,-5 --out run/evaluation");
   if (parsed.help) return 0;
   settings.levels_db = parse_levels(snr);
-  if (settings.batch < 1) throw std::invalid_argument("--batch must be at least 1");
+  check_settings(settings, seed);
+  settings.seed = static_cast<uint64_t>(seed);
+  if (parsed.has("out")) io::require_output_folder(out);
 
   const auto backend = open_device_aloud(device, threads);
   std::vector<std::unique_ptr<Recognizer>> models;

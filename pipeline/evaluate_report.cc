@@ -4,12 +4,15 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "eval/confusions.h"
 #include "eval/plot.h"
 #include "io/atomic_file.h"
 #include "pipeline/evaluate.h"
 
 namespace avsr::pipeline {
 namespace {
+
+constexpr size_t kShownWords = 10;  // in the report; results.json has all
 
 std::string level_name(const std::optional<double>& level) { return level ? fmt::format("{:g} dB", *level) : "clean"; }
 
@@ -27,6 +30,57 @@ std::vector<const EvaluationRow*> rows_of(const Evaluation& evaluation, const st
   return rows;
 }
 
+nlohmann::json level_json(const std::optional<double>& level) {
+  return level ? nlohmann::json(*level) : nlohmann::json("clean");
+}
+
+// Each model's row where it is clean, else at the first level.
+std::vector<const EvaluationRow*> leading_rows(const Evaluation& evaluation) {
+  std::vector<const EvaluationRow*> leading;
+  for (const std::string& model : models_in_order(evaluation)) {
+    const std::vector<const EvaluationRow*> rows = rows_of(evaluation, model);
+    const auto clean = std::find_if(rows.begin(), rows.end(), [](const EvaluationRow* row) { return !row->snr_db; });
+    leading.push_back(clean == rows.end() ? rows.front() : *clean);
+  }
+  return leading;
+}
+
+nlohmann::json words_json(const Evaluation& evaluation, const EvaluationRow& row) {
+  nlohmann::json words = nlohmann::json::array();
+  for (const eval::WordAccuracy& word : eval::word_accuracies(evaluation.words, row.answers))
+    words.push_back({{"word", evaluation.labels.at(static_cast<size_t>(word.word))},
+                     {"clips", word.clips},
+                     {"correct", word.correct},
+                     {"accuracy", word.accuracy()}});
+  return {{"model", row.model}, {"snr_db", level_json(row.snr_db)}, {"words", words}};
+}
+
+nlohmann::json confusions_json(const Evaluation& evaluation, const EvaluationRow& row) {
+  nlohmann::json confusions = nlohmann::json::array();
+  for (const eval::Confusion& confusion : eval::confusions(evaluation.words, row.answers))
+    confusions.push_back({{"said", evaluation.labels.at(static_cast<size_t>(confusion.said))},
+                          {"heard", evaluation.labels.at(static_cast<size_t>(confusion.heard))},
+                          {"clips", confusion.clips}});
+  return {{"model", row.model}, {"snr_db", level_json(row.snr_db)}, {"confusions", confusions}};
+}
+
+// The worst words and the most frequent wrong answers of one model, as two tables.
+std::string words_report(const Evaluation& evaluation, const EvaluationRow& row) {
+  std::string text = fmt::format("\n## Words of {}, {}\n\n", row.model, level_name(row.snr_db));
+  if (row.correct() == static_cast<int64_t>(row.hits.size())) return text + "No word was taken for another.\n";
+  text += "The worst:\n\n| word | right | clips | % |\n|---|---|---|---|\n";
+  const std::vector<eval::WordAccuracy> words = eval::word_accuracies(evaluation.words, row.answers);
+  for (size_t i = 0; i < std::min(words.size(), kShownWords); ++i)
+    text += fmt::format("| {} | {} | {} | {:.1f} |\n", evaluation.labels.at(static_cast<size_t>(words[i].word)),
+                        words[i].correct, words[i].clips, 100 * words[i].accuracy());
+  text += "\nTaken for another most often:\n\n| said | recognised as | clips |\n|---|---|---|\n";
+  const std::vector<eval::Confusion> confusions = eval::confusions(evaluation.words, row.answers);
+  for (size_t i = 0; i < std::min(confusions.size(), kShownWords); ++i)
+    text += fmt::format("| {} | {} | {} |\n", evaluation.labels.at(static_cast<size_t>(confusions[i].said)),
+                        evaluation.labels.at(static_cast<size_t>(confusions[i].heard)), confusions[i].clips);
+  return text;
+}
+
 // Accuracy gained by the first audiovisual model over the first audio model at each level, with its interval.
 nlohmann::json gains_of(const Evaluation& evaluation) {
   nlohmann::json gains = nlohmann::json::array();
@@ -42,7 +96,7 @@ nlohmann::json gains_of(const Evaluation& evaluation) {
                         {"gain", av.accuracy() - a->accuracy()},
                         {"ci95_low", interval.low},
                         {"ci95_high", interval.high}};
-    gain["snr_db"] = av.snr_db ? nlohmann::json(*av.snr_db) : nlohmann::json("clean");
+    gain["snr_db"] = level_json(av.snr_db);
     gains.push_back(std::move(gain));
   }
   return gains;
@@ -99,10 +153,17 @@ nlohmann::json results_json(const Evaluation& evaluation) {
         {"model", row.model},         {"streams", name_of(row.streams)}, {"noise", evaluation.noise.at("kind")},
         {"accuracy", row.accuracy()}, {"correct", row.correct()},        {"clips", row.hits.size()},
         {"ci95_low", interval.low},   {"ci95_high", interval.high}};
-    one["snr_db"] = row.snr_db ? nlohmann::json(*row.snr_db) : nlohmann::json("clean");
+    one["snr_db"] = level_json(row.snr_db);
     rows.push_back(std::move(one));
   }
+  nlohmann::json words = nlohmann::json::array(), confusions = nlohmann::json::array();
+  for (const EvaluationRow* row : leading_rows(evaluation)) {
+    words.push_back(words_json(evaluation, *row));
+    confusions.push_back(confusions_json(evaluation, *row));
+  }
   return {{"rows", rows},
+          {"words", words},
+          {"confusions", confusions},
           {"gains", gains_of(evaluation)},
           {"noise", evaluation.noise},
           {"data", evaluation.data},
@@ -126,6 +187,7 @@ std::vector<std::string> write_results(const Evaluation& evaluation, const std::
                           100 * gain["gain"].get<double>(), 100 * gain["ci95_low"].get<double>(),
                           100 * gain["ci95_high"].get<double>());
   for (const std::string& note : evaluation.notes) report += "\nNote: " + note + ".\n";
+  for (const EvaluationRow* row : leading_rows(evaluation)) report += words_report(evaluation, *row);
   write("results.md", report);
   std::vector<std::string> lines{fmt::format("written: {}/results.json, results.md", folder.string())};
   try {

@@ -48,7 +48,7 @@ void Progress::update(int64_t done, const std::string& note, double part) {
   const double since = seconds_between(drawn_, Clock::now());
   const auto tenth =
       total_ > 0 ? static_cast<int64_t>(10 * (static_cast<double>(done_) + part_) / static_cast<double>(total_)) : 0;
-  if (terminal_ ? since < 0.1 : since < 30 && tenth == tenth_) return;
+  if (terminal_ ? since < 0.1 : since < 1 || (since < 30 && tenth == tenth_)) return;
   tenth_ = tenth;
   draw(note);
 }
@@ -70,10 +70,12 @@ std::string Progress::line(const std::string& note) const {
   const double elapsed = seconds_between(start_, Clock::now());
   const double rate = elapsed > 0 ? (static_cast<double>(done_ - skipped_) + part_) / elapsed : 0;
   std::string text = total_ > 0 ? fmt::format("{}/{} {}", done_, total_, unit_) : fmt::format("{} {}", done_, unit_);
-  if (rate >= 0.05) text += fmt::format(", {:.{}f} {}/s", rate, rate < 10 ? 1 : 0, unit_);
-  if (finished_) {
+  // Not before the first whole one, nor after less than a second: it would be a guess.
+  const bool known = done_ > skipped_ && elapsed >= 1;
+  if (rate >= 0.05 && known) text += fmt::format(", {:.{}f} {}/s", rate, rate < 10 ? 1 : 0, unit_);
+  if (finished_ || done_ == total_) {
     text += fmt::format(", {}", duration_text(elapsed));
-  } else if (rate > 0 && total_ > 0) {
+  } else if (rate > 0 && total_ > 0 && elapsed >= 1) {
     text += fmt::format(", {} left", duration_text((static_cast<double>(total_ - done_) - part_) / rate));
   }
   return note.empty() ? text : text + ", " + note;

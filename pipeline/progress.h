@@ -19,7 +19,7 @@ class Progress {
   Progress& operator=(const Progress&) = delete;
 
   // Not thread-safe. done counts from the start, what a former run did included (see skip()). Draws at most ten times
-  // a second on a terminal; elsewhere a line at every tenth of the work, and every 30 s.
+  // a second on a terminal; elsewhere a line at every tenth of the work, but at most one a second, and every 30 s.
   // part: how much of the next one is done, in [0, 1].
   void update(int64_t done, const std::string& note = "", double part = 0);
   void interrupt();         // clears the bar's line: what is printed next stands alone; the next update draws it again

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <boost/program_options.hpp>
 #include <filesystem>
 #include <iostream>
@@ -21,6 +22,8 @@ namespace avsr::pipeline {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr const char* kScoreName = "score";  // .json, beside the transcripts
 
 struct Wishes {
   std::string out, formats = "txt,srt,json", device = "auto", face_model = preprocessing::kLandmarkModelPath;
@@ -68,6 +71,8 @@ void print_transcript(const Transcript& transcript, const std::string& file) {
 
 void check_wishes(const Wishes& wishes) {
   const std::set<std::string> known{"txt", "srt", "vtt", "json"};
+  if (split_list(wishes.formats).empty())
+    throw std::invalid_argument("--format is empty; the formats are txt, srt, vtt and json");
   for (const std::string& format : split_list(wishes.formats))
     if (!known.count(format))
       throw std::invalid_argument(
@@ -77,13 +82,29 @@ void check_wishes(const Wishes& wishes) {
         "expected a model and at least one media file, such as: avsr transcribe "
         "run/audiovisual.safetensors talk.mp4 --out text");
   if (wishes.settings.hop_frames < 1) throw std::invalid_argument("--hop must be at least 1 frame");
+  if (wishes.settings.top < 0)
+    throw std::invalid_argument(fmt::format("--top: expected 0 or more alternatives, got {}", wishes.settings.top));
 }
 
-// Two inputs of one name would overwrite each other.
-fs::path output_stem(const Wishes& wishes, const std::string& file, std::set<std::string>& taken) {
-  std::string name = fs::path(file).stem().string();
-  for (int n = 2; !taken.insert(name).second; ++n) name = fmt::format("{}-{}", fs::path(file).stem().string(), n);
-  return fs::path(wishes.out) / name;
+// Where each file's transcript goes, without ending. Two inputs of one name would overwrite each other, and the score
+// has a name of its own.
+std::vector<fs::path> output_stems(const Wishes& wishes) {
+  const std::vector<std::string> formats = split_list(wishes.formats);
+  const bool score_taken = wishes.score && std::find(formats.begin(), formats.end(), "json") != formats.end();
+  std::set<std::string> taken;
+  std::vector<fs::path> stems;
+  for (size_t i = 1; i < wishes.inputs.size(); ++i) {
+    const std::string stem = fs::path(wishes.inputs[i]).stem().string();
+    if (score_taken && stem == kScoreName)
+      throw std::invalid_argument(
+          fmt::format("{}: its transcript and the score of --score would both be {}.json; rename it, or leave json out "
+                      "of --format",
+                      wishes.inputs[i], kScoreName));
+    std::string name = stem;
+    for (int n = 2; !taken.insert(name).second; ++n) name = fmt::format("{}-{}", stem, n);
+    stems.push_back(fs::path(wishes.out) / name);
+  }
+  return stems;
 }
 
 // False: there is no reference beside the file.
@@ -94,25 +115,30 @@ bool add_score(const Transcript& transcript, const std::string& file, Transcript
   return true;
 }
 
-int transcribe_all(Recognizer& recognizer, const Wishes& wishes) {
+// "talk.mp4 at 0:12 of 4:05"; expected: 0 where the file does not say how long it is.
+std::string note_of(const std::string& file, int64_t frames, int64_t expected) {
+  const auto text = [](int64_t count) { return duration_text(static_cast<double>(count) / io::kFramesPerSecond); };
+  return fmt::format("{} at {}{}", file, text(frames), expected > 0 ? " of " + text(expected) : "");
+}
+
+int transcribe_all(Recognizer& recognizer, const Wishes& wishes, const std::vector<fs::path>& stems) {
   std::shared_ptr<const preprocessing::FaceModel> face_model;
   if (recognizer.streams() != models::Streams::audio && crop_rule_from_json(recognizer.rule().crop).needs_face_model())
     face_model = preprocessing::FaceModel::load(wishes.face_model);
   TranscriptScore score;
-  std::set<std::string> taken;
   std::vector<std::string> failures;
   int unscored = 0;
-  const auto files = static_cast<int64_t>(wishes.inputs.size()) - 1;
+  const auto files = static_cast<int64_t>(stems.size());
   Progress progress("transcribe", "files", files);
   for (int64_t i = 0; i < files; ++i) {
     const std::string& file = wishes.inputs[static_cast<size_t>(i) + 1];
     try {
       const Transcript transcript =
           transcribe_file(recognizer, face_model, file, wishes.settings, [&](int64_t frames, int64_t expected) {
-            const std::string note = fmt::format("{} at {}", file, duration_text(frames / io::kFramesPerSecond));
-            progress.update(i, note, expected > 0 ? static_cast<double>(frames) / static_cast<double>(expected) : 0);
+            progress.update(i, note_of(file, frames, expected),
+                            expected > 0 ? static_cast<double>(frames) / static_cast<double>(expected) : 0);
           });
-      write_transcript(transcript, recognizer, wishes, output_stem(wishes, file, taken));
+      write_transcript(transcript, recognizer, wishes, stems[static_cast<size_t>(i)]);
       progress.interrupt();
       print_transcript(transcript, file);
       if (wishes.score && !add_score(transcript, file, score)) ++unscored;
@@ -127,7 +153,7 @@ int transcribe_all(Recognizer& recognizer, const Wishes& wishes) {
   if (unscored > 0) std::cerr << fmt::format("avsr transcribe: {} files have no .align and are not scored\n", unscored);
   if (wishes.score && score.files() > 0) {
     std::cout << score.text() << "\n";
-    io::write_file_atomically((fs::path(wishes.out) / "score.json").string(), score.json().dump(2) + "\n");
+    io::write_file_atomically((fs::path(wishes.out) / kScoreName).string() + ".json", score.json().dump(2) + "\n");
   }
   if (!failures.empty()) std::cerr << fmt::format("avsr transcribe: {} of {} files failed\n", failures.size(), files);
   return failures.empty() ? 0 : 1;
@@ -165,12 +191,14 @@ int run_transcribe(const Arguments& arguments) {
       "avsr transcribe run/audiovisual.safetensors talk.mp4 --out text");
   if (parsed.help) return 0;
   check_wishes(wishes);
+  const std::vector<fs::path> stems = output_stems(wishes);
+  io::require_output_folder(wishes.out);
   const auto backend = open_device_aloud(wishes.device, wishes.threads);
   Recognizer recognizer(*backend, wishes.inputs[0]);
   wishes.settings.decoding = decoding_from_json(recognizer.decoding());
   if (parsed.has("unknown-below")) wishes.settings.decoding.unknown_below = unknown_below;
   wishes.settings.decoding.validate();
-  return transcribe_all(recognizer, wishes);
+  return transcribe_all(recognizer, wishes, stems);
 }
 
 }  // namespace avsr::pipeline

@@ -126,11 +126,15 @@ class Recurrent {
   // x: (B, T, input), zero beyond lengths; y: (B, T, 2 * hidden), forward then backward direction, zero beyond lengths.
   // The backward direction of each clip starts at its own last valid step. saved: opaque.
   virtual void forward(const Tensor& x, const std::array<DirectionParameters, 2>& p, const Lengths* lengths,
-                       bool training, Tensor& saved, Tensor& y) = 0;
+                       Tensor& saved, Tensor& y) = 0;
   // dx = ; gradients += .
   virtual void backward(const Tensor& x, const Tensor& y, const Tensor& dy, const std::array<DirectionParameters, 2>& p,
                         const Lengths* lengths, const Tensor& saved, Tensor& dx,
                         std::array<DirectionParameters, 2>& gradients) = 0;
+  // Inference. pack: both directions' parameters in whatever form infer wants (opaque, for this kernel's batch and
+  // steps).
+  virtual void pack(const std::array<DirectionParameters, 2>& p, Tensor& packed) = 0;
+  virtual void infer(const Tensor& x, const Tensor& packed, const Lengths* lengths, Tensor& y) = 0;  // y as forward
 };
 
 // ---- losses

@@ -21,9 +21,7 @@ ConvBn::ConvBn(backend::Backend& backend, ParameterArena& arena, const std::stri
           {.channels = spec.out_channels, .relu = options.relu, .residual = options.residual}) {}
 
 const Tensor& ConvBn::packed_for(const Shape& x) {
-  const bool fresh = packed_version_ != 0 &&
-                     (frozen() ? packed_version_ >= arena_.frozen_version() : packed_version_ == arena_.version());
-  if (!fresh) {
+  if (!arena_.still_holds(packed_version_, frozen())) {
     bn_.fold(scale_, shift_);
     packed_.clear();
     packed_version_ = arena_.version();

@@ -63,6 +63,8 @@ class ParameterArena {
   // frozen_version() is its value after the last write that may have reached frozen parameters too.
   uint64_t version() const { return version_; }
   uint64_t frozen_version() const { return frozen_version_; }
+  // Whether what was made of parameters at version `made` (0: never) still holds. frozen: all of them are.
+  bool still_holds(uint64_t made, bool frozen) const { return frozen ? made >= frozen_version_ : made == version_; }
   void touch();            // values or statistics were written: anything may have changed
   void touch_trainable();  // only parameters that are not frozen, and statistics beside them, were written
 

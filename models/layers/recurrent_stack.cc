@@ -21,7 +21,7 @@ uint64_t dropout_seed(uint64_t step_seed, const std::string& name) {
 
 RecurrentStack::RecurrentStack(backend::Backend& backend, ParameterArena& arena, const std::string& path,
                                Options options)
-    : backend_(backend) {
+    : backend_(backend), arena_(arena) {
   const Init init{Init::Kind::uniform, 1 / std::sqrt(static_cast<float>(options.hidden))};
   Init bias_init = init;
   if (options.cell == backend::Cell::lstm) bias_init.forget = options.forget_bias;
@@ -78,9 +78,24 @@ const Tensor& RecurrentStack::run_layer(OneLayer& layer, const Tensor& x, bool k
     backend_.dropout(x, layer.dropout, seed, layer.dropped_x);
     layer.x = layer.dropped_x;
   }
-  backend_.recurrent(layer.spec, x.shape[0], x.shape[1])
-      ->forward(layer.x, layer.values(), ragged_ ? &lengths_ : nullptr, keep, layer.saved, layer.y);
+  const auto kernel = backend_.recurrent(layer.spec, x.shape[0], x.shape[1]);
+  const Lengths* lengths = ragged_ ? &lengths_ : nullptr;
+  if (keep)
+    kernel->forward(layer.x, layer.values(), lengths, layer.saved, layer.y);
+  else
+    kernel->infer(layer.x, packed_for(layer, *kernel), lengths, layer.y);
   return layer.y;
+}
+
+// One form is kept, not one for each shape: only the last batch differs from the others, and recurrent weights are
+// large.
+const Tensor& RecurrentStack::packed_for(OneLayer& layer, backend::Recurrent& kernel) {
+  if (layer.packed_shape != layer.x.shape || !arena_.still_holds(layer.packed_version, layer.frozen())) {
+    kernel.pack(layer.values(), layer.packed);
+    layer.packed_shape = layer.x.shape;
+    layer.packed_version = arena_.version();
+  }
+  return layer.packed;
 }
 
 const Tensor& RecurrentStack::forward(const Tensor& x, const Lengths* lengths, bool training, uint64_t step_seed,

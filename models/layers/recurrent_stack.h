@@ -40,13 +40,19 @@ class RecurrentStack {
     bool dropped = false;
     uint64_t seed = 0;
     backend::Tensor dropped_x, x, y, saved;  // x: what the kernel read
+    backend::Tensor packed;                  // inference: the weights in the back end's form, for inputs of this shape
+    backend::Shape packed_shape;
+    uint64_t packed_version = 0;
     bool frozen() const;
     std::array<backend::DirectionParameters, 2> values() const;
     std::array<backend::DirectionParameters, 2> gradients() const;
   };
+  // keep: backward will come.
   const backend::Tensor& run_layer(OneLayer& layer, const backend::Tensor& x, bool keep, bool drop, uint64_t seed);
+  const backend::Tensor& packed_for(OneLayer& layer, backend::Recurrent& kernel);
 
   backend::Backend& backend_;
+  ParameterArena& arena_;
   std::deque<OneLayer> layers_;
   backend::Lengths lengths_;
   bool ragged_ = false, want_dx_ = false;

@@ -147,6 +147,20 @@ TEST_F(BrokenMedia, CutAnywhere) {
   EXPECT_GE(cuts, 20);
 }
 
+// An end that the whole file does not reach either hides no damage.
+TEST_F(BrokenMedia, CutBeforeTheEndAskedFor) {
+  if (!std::filesystem::exists(file("copy.mkv"))) GTEST_SKIP() << "no ffmpeg program";
+  std::vector<uint8_t> bytes = read_binary_file(file("copy.mkv"));
+  bytes.resize(bytes.size() * 7 / 10);
+  write_bytes(file("part-cut.mkv"), bytes);
+  for (const double end : {2.8, 60.0}) {
+    const Media media = read_media(file("part-cut.mkv"), {.end_seconds = end, .allow_damaged = true});
+    EXPECT_TRUE(media.info.damaged) << end;
+  }
+  EXPECT_FALSE(read_media(file("part-cut.mkv"), {.end_seconds = 1.0, .allow_damaged = true}).info.damaged);
+  EXPECT_FALSE(read_media(file("copy.mkv"), {.end_seconds = 60.0, .allow_damaged = true}).info.damaged);
+}
+
 // Cut exactly between two packets nothing is corrupt, there is only less of it.
 TEST_F(BrokenMedia, CutBetweenPackets) {
   write_video(file("flat.mp4"), flash_frames(kFrames, 3), {});

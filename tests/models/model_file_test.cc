@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <limits>
 
 #include "models/checkpoint.h"
 #include "models/safetensors.h"
@@ -181,6 +182,22 @@ TEST_F(ModelFiles, RefuseHostileFiles) {
   EXPECT_THAT(header(R"({"x":{"dtype":"F32","shape":[1],"data_offsets":[18446744073709551608,18446744073709551612]}})"),
               HasSubstr("wants 4 bytes"));
   EXPECT_EQ(header(R"({"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})"), "accepted");
+  EXPECT_THAT(header(R"({"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},)"
+                     R"("y":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})"),
+              HasSubstr("tensors x and y lie on the same bytes"));
+}
+
+TEST_F(ModelFiles, RefuseWeightsThatAreNotFinite) {
+  const NetworkConfig config = narrow_config(Streams::audio);
+  const auto network = make_network(*backend_, config, 3);
+  const auto path = folder_ / "model.safetensors";
+  save_model(path, description(config), network->parameters());
+  SafetensorsFile bad = read_safetensors(path);
+  bad.tensors.back().values.back() = std::numeric_limits<float>::quiet_NaN();
+  write_safetensors(path, bad);
+  EXPECT_THAT(failure([&] { load_model(path, *backend_); }),
+              ::testing::AllOf(HasSubstr(path.string()), HasSubstr("found nan in " + bad.tensors.back().name)));
+  EXPECT_THAT(failure([&] { load_parameters(path, network->parameters(), {""}); }), HasSubstr("found nan"));
 }
 
 TEST_F(ModelFiles, UnknownSettingsAreNotIgnored) {

@@ -10,12 +10,12 @@
 #include <nlohmann/json.hpp>
 #include <numbers>
 #include <optional>
-#include <stdexcept>
 
 #include "io/atomic_file.h"
 #include "io/image_file.h"
 #include "io/sound_file.h"
 #include "io/video_writer.h"
+#include "tests/pipeline/command_call.h"
 #include "tests/pipeline/small_corpus.h"
 
 namespace avsr::pipeline {
@@ -26,30 +26,6 @@ using nlohmann::json;
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
-
-struct Outcome {
-  int code = 0;
-  std::string out, error;       // stdout and stderr
-  std::string misuse, failure;  // what() of invalid_argument and of every other exception
-};
-
-Outcome call(int (*command)(const Arguments&), const Arguments& arguments) {
-  Outcome outcome;
-  testing::internal::CaptureStdout();
-  testing::internal::CaptureStderr();
-  try {
-    outcome.code = command(arguments);
-  } catch (const std::invalid_argument& error) {
-    outcome.misuse = error.what();
-    outcome.code = 2;
-  } catch (const std::exception& error) {
-    outcome.failure = error.what();
-    outcome.code = 1;
-  }
-  outcome.out = testing::internal::GetCapturedStdout();
-  outcome.error = testing::internal::GetCapturedStderr();
-  return outcome;
-}
 
 TEST(Commands, HelpShowsAnExampleAndUnknownOptionsTheNearest) {
   for (const Command& command : all_commands()) {
@@ -126,6 +102,15 @@ TEST_F(CommandsOnARun, TrainEvaluateAndInspectTellAndWrite) {
       EXPECT_TRUE(row.contains(key)) << key;
     EXPECT_EQ(row.at("clips"), 8);
   }
+  // and for each model, where it is clean, its words and what it took them for
+  ASSERT_EQ(results.at("words").size(), 2u);
+  int64_t correct = 0, confused = 0;
+  for (const json& word : results.at("words").at(0).at("words")) correct += word.at("correct").get<int64_t>();
+  for (const json& one : results.at("confusions").at(0).at("confusions")) confused += one.at("clips").get<int64_t>();
+  EXPECT_EQ(correct, rows.at(0).at("correct"));
+  EXPECT_EQ(correct + confused, 8);
+  EXPECT_EQ(results.at("words").at(1).at("snr_db"), "clean");
+  EXPECT_THAT(io::read_text_file(path("report/results.md")), HasSubstr("## Words of audio, clean"));
   EXPECT_THAT(call(run_evaluate, {model("a-rec"), "--data", path("data"), "--snr", "loud"}).misuse, HasSubstr("loud"));
   EXPECT_THAT(call(run_evaluate, {model("a-rec"), "--data", path("absent")}).failure, HasSubstr("absent"));
 

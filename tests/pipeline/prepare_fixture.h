@@ -5,8 +5,6 @@
 
 #include <cmath>
 #include <filesystem>
-#include <fstream>
-#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -16,11 +14,14 @@
 #include "io/temporary_folder.h"
 #include "io/video_writer.h"
 #include "pipeline/prepare.h"
+#include "tests/small_files.h"
 
 namespace avsr::pipeline {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
+using tests::failure_of;
+using tests::put;
 
 // A face that opens and closes its mouth over a hum, `frames` long.
 inline void write_face(const fs::path& path, uint64_t seed, int frames) {
@@ -39,7 +40,6 @@ inline void write_face(const fs::path& path, uint64_t seed, int frames) {
   io::write_video(path.string(), pictures, hum, options);
 }
 
-inline void put(const fs::path& path, const std::string& text) { std::ofstream(path, std::ios::binary) << text; }
 inline json read_json(const fs::path& path) { return json::parse(io::read_text_file(path.string())); }
 
 inline std::map<std::string, std::string> files_of(const fs::path& root) {
@@ -48,15 +48,6 @@ inline std::map<std::string, std::string> files_of(const fs::path& root) {
     if (entry.is_regular_file()) files[fs::relative(entry.path(), root)] = io::read_text_file(entry.path());
   }
   return files;
-}
-
-inline std::string failure_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const std::exception& error) {
-    return error.what();
-  }
-  return "";
 }
 
 // Two words, five training clips, one test clip, one file that is no video.

@@ -9,7 +9,6 @@
 #include <cstdlib>
 
 #include "io/shards.h"
-#include "pipeline/progress.h"
 #include "tests/pipeline/prepare_fixture.h"
 
 namespace avsr::pipeline {
@@ -164,25 +163,6 @@ TEST(CropRules, SurviveJson) {
   EXPECT_EQ(to_json(crop_rule_from_json(to_json(tracked))), to_json(tracked));
   EXPECT_THAT(failure_of([] { crop_rule_from_json({{"method", "round"}}); }), HasSubstr("round"));
   EXPECT_THAT(failure_of([] { crop_rule_from_json({{"method", "fixed"}}); }), HasSubstr("top"));
-}
-
-TEST(ProgressText, SaysDurationsAsPeopleDo) {
-  EXPECT_EQ(duration_text(3.4), "3 s");
-  EXPECT_EQ(duration_text(245), "4:05");
-  EXPECT_EQ(duration_text(3729), "1:02:09");
-}
-
-TEST(ProgressText, WritesPlainLinesWithoutATerminal) {
-  testing::internal::CaptureStderr();
-  {
-    Progress progress("prepare", "clips", 20);
-    for (int i = 1; i <= 20; ++i) progress.update(i);
-    progress.finish();
-  }
-  const std::string text = testing::internal::GetCapturedStderr();
-  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 10) << text;
-  EXPECT_THAT(text, HasSubstr("prepare: 20/20 clips"));
-  EXPECT_THAT(text, testing::Not(HasSubstr("\r")));
 }
 
 }  // namespace

@@ -43,18 +43,21 @@ class CpuRecurrent final : public Recurrent {
         first_state_(static_cast<size_t>(batch * spec.hidden), 0.0f),
         forward_(make_recurrent_forward(onednn_, sizes_)) {}
 
-  void forward(const Tensor& x, const std::array<DirectionParameters, 2>& p, const Lengths* lengths, bool training,
-               Tensor& saved, Tensor& y) override;
+  void forward(const Tensor& x, const std::array<DirectionParameters, 2>& p, const Lengths* lengths, Tensor& saved,
+               Tensor& y) override;
   void backward(const Tensor& x, const Tensor& y, const Tensor& dy, const std::array<DirectionParameters, 2>& p,
                 const Lengths* lengths, const Tensor& saved, Tensor& dx,
                 std::array<DirectionParameters, 2>& gradients) override;
+  void pack(const std::array<DirectionParameters, 2>& p, Tensor& packed) override;
+  void infer(const Tensor& x, const Tensor& packed, const Lengths* lengths, Tensor& y) override;
 
  private:
   struct Weights {
     dnnl::memory layer, iter, bias;
   };
 
-  const Lengths& check(const Tensor& x, const std::array<DirectionParameters, 2>& p, const Lengths* lengths) const;
+  const Lengths& check(const Tensor& x, const Lengths* lengths) const;
+  void check(const std::array<DirectionParameters, 2>& p) const;
   TimeMajor inputs(const Lengths& lengths, int direction) const {
     return {sizes_.batch, sizes_.steps, sizes_.input, sizes_.input, 0, lengths, direction == 1};
   }
@@ -62,12 +65,24 @@ class CpuRecurrent final : public Recurrent {
     return {sizes_.batch, sizes_.steps,  sizes_.hidden, 2 * sizes_.hidden, direction * sizes_.hidden,
             lengths,      direction == 1};
   }
-  // The parameters in the form that a primitive wants, in the slot kWeights.
-  Weights convert(const DirectionParameters& p, const dnnl::memory::desc& layer, const dnnl::memory::desc& iter);
+  // One direction's parameters in the form that a primitive wants: their bytes, the pieces at a place of that size,
+  // and their conversion, there or in the slot kWeights.
+  size_t weights_bytes(const dnnl::memory::desc& layer, const dnnl::memory::desc& iter) const {
+    return Pieces::padded(layer.get_size()) + Pieces::padded(iter.get_size()) +
+           Pieces::padded(forward_.bias.get_size());
+  }
+  Weights weights_at(void* place, const dnnl::memory::desc& layer, const dnnl::memory::desc& iter);
+  void convert(const DirectionParameters& p, const Weights& to);
+  Weights converted(const DirectionParameters& p, const dnnl::memory::desc& layer, const dnnl::memory::desc& iter);
   void convert_matrix(const Tensor& w, int64_t inputs, const dnnl::memory& to);
   int64_t workspace_floats() const {
     return static_cast<int64_t>(Pieces::padded(forward_.workspace.get_size()) / sizeof(float));
   }
+  int64_t packed_floats() const {  // of one direction
+    return static_cast<int64_t>(weights_bytes(forward_.weights_layer, forward_.weights_iter) / sizeof(float));
+  }
+  void forward_direction(int direction, const Tensor& x, const Weights& weights, float* workspace,
+                         const Lengths& lengths, const Tensor& y);
   // Adds the zero first state to a primitive's arguments (Note [Explicit first state]).
   void add_first_state(std::unordered_map<int, dnnl::memory>& arguments);
   void backward_direction(int direction, const Tensor& x, const Tensor& y, const Tensor& dy,
@@ -83,9 +98,13 @@ class CpuRecurrent final : public Recurrent {
   std::optional<RecurrentBackward> backward_;  // made on first use: inference never needs it
 };
 
-const Lengths& CpuRecurrent::check(const Tensor& x, const std::array<DirectionParameters, 2>& p,
-                                   const Lengths* lengths) const {
+const Lengths& CpuRecurrent::check(const Tensor& x, const Lengths* lengths) const {
   check_shape("recurrent", "x", x.shape, {sizes_.batch, sizes_.steps, sizes_.input});
+  if (lengths) check_lengths("recurrent", *lengths, sizes_.batch, sizes_.steps);
+  return lengths ? *lengths : all_valid_;
+}
+
+void CpuRecurrent::check(const std::array<DirectionParameters, 2>& p) const {
   const int64_t rows = sizes_.gates() * sizes_.hidden;
   for (const DirectionParameters& direction : p) {
     check_shape("recurrent", "w_ih", direction.w_ih.shape, {rows, sizes_.input});
@@ -93,8 +112,6 @@ const Lengths& CpuRecurrent::check(const Tensor& x, const std::array<DirectionPa
     check_shape("recurrent", "b_ih", direction.b_ih.shape, {rows});
     check_shape("recurrent", "b_hh", direction.b_hh.shape, {rows});
   }
-  if (lengths) check_lengths("recurrent", *lengths, sizes_.batch, sizes_.steps);
-  return lengths ? *lengths : all_valid_;
 }
 
 void CpuRecurrent::convert_matrix(const Tensor& w, int64_t inputs, const dnnl::memory& to) {
@@ -107,19 +124,26 @@ void CpuRecurrent::convert_matrix(const Tensor& w, int64_t inputs, const dnnl::m
   onednn_.reorder(onednn_.memory(stored, data), to);
 }
 
-CpuRecurrent::Weights CpuRecurrent::convert(const DirectionParameters& p, const dnnl::memory::desc& layer,
-                                            const dnnl::memory::desc& iter) {
-  const size_t bias_bytes = forward_.bias.get_size();
+CpuRecurrent::Weights CpuRecurrent::weights_at(void* place, const dnnl::memory::desc& layer,
+                                               const dnnl::memory::desc& iter) {
   Pieces pieces;
-  pieces.start(onednn_.scratch(
-      Slot::kWeights, Pieces::padded(layer.get_size()) + Pieces::padded(iter.get_size()) + Pieces::padded(bias_bytes)));
-  Weights weights{onednn_.memory(layer, pieces.take(layer.get_size())),
-                  onednn_.memory(iter, pieces.take(iter.get_size())),
-                  onednn_.memory(forward_.bias, pieces.take(bias_bytes))};
-  convert_matrix(p.w_ih, sizes_.input, weights.layer);
-  convert_matrix(p.w_hh, sizes_.hidden, weights.iter);
+  pieces.start(place);
+  float *layer_at = pieces.take(layer.get_size()), *iter_at = pieces.take(iter.get_size());
+  return {onednn_.memory(layer, layer_at), onednn_.memory(iter, iter_at),
+          onednn_.memory(forward_.bias, pieces.take(forward_.bias.get_size()))};
+}
+
+void CpuRecurrent::convert(const DirectionParameters& p, const Weights& to) {
+  convert_matrix(p.w_ih, sizes_.input, to.layer);
+  convert_matrix(p.w_hh, sizes_.hidden, to.iter);
   combine_biases(sizes_.cell, sizes_.hidden, p.b_ih.data(), p.b_hh.data(),
-                 static_cast<float*>(weights.bias.get_data_handle()));
+                 static_cast<float*>(to.bias.get_data_handle()));
+}
+
+CpuRecurrent::Weights CpuRecurrent::converted(const DirectionParameters& p, const dnnl::memory::desc& layer,
+                                              const dnnl::memory::desc& iter) {
+  const Weights weights = weights_at(onednn_.scratch(Slot::kWeights, weights_bytes(layer, iter)), layer, iter);
+  convert(p, weights);
   return weights;
 }
 
@@ -129,33 +153,58 @@ void CpuRecurrent::add_first_state(std::unordered_map<int, dnnl::memory>& argume
   if (sizes_.cell == Cell::lstm) arguments.emplace(DNNL_ARG_SRC_ITER_C, state);
 }
 
+void CpuRecurrent::forward_direction(int direction, const Tensor& x, const Weights& weights, float* workspace,
+                                     const Lengths& lengths, const Tensor& y) {
+  const dnnl::memory layer = onednn_.scratch(Slot::kInput, forward_.x);
+  const dnnl::memory result = onednn_.scratch(Slot::kOutput, forward_.y);
+  inputs(lengths, direction).gather(x.data(), static_cast<float*>(layer.get_data_handle()));
+  std::unordered_map<int, dnnl::memory> arguments{
+      {DNNL_ARG_SRC_LAYER, layer},           {DNNL_ARG_WEIGHTS_LAYER, weights.layer},
+      {DNNL_ARG_WEIGHTS_ITER, weights.iter}, {DNNL_ARG_BIAS, weights.bias},
+      {DNNL_ARG_DST_LAYER, result},          {DNNL_ARG_WORKSPACE, onednn_.memory(forward_.workspace, workspace)}};
+  add_first_state(arguments);
+  onednn_.run(forward_.primitive, forward_.scratchpad, std::move(arguments));
+  outputs(lengths, direction).scatter(static_cast<float*>(result.get_data_handle()), y.data());
+}
+
 void CpuRecurrent::forward(const Tensor& x, const std::array<DirectionParameters, 2>& p, const Lengths* given,
-                           bool training, Tensor& saved, Tensor& y) {
-  const Lengths& lengths = check(x, p, given);
+                           Tensor& saved, Tensor& y) {
+  const Lengths& lengths = check(x, given);
+  check(p);
   backend_.resize(y, {sizes_.batch, sizes_.steps, 2 * sizes_.hidden});
-  if (training) backend_.resize(saved, {2, workspace_floats()});
-  for (int direction = 0; direction < 2; ++direction) {
-    const dnnl::memory layer = onednn_.scratch(Slot::kInput, forward_.x);
-    const dnnl::memory result = onednn_.scratch(Slot::kOutput, forward_.y);
-    float* workspace = training ? saved.data() + direction * workspace_floats()
-                                : static_cast<float*>(onednn_.scratch(Slot::kOther, forward_.workspace.get_size()));
-    inputs(lengths, direction).gather(x.data(), static_cast<float*>(layer.get_data_handle()));
-    const Weights weights = convert(p[static_cast<size_t>(direction)], forward_.weights_layer, forward_.weights_iter);
-    std::unordered_map<int, dnnl::memory> arguments{
-        {DNNL_ARG_SRC_LAYER, layer},           {DNNL_ARG_WEIGHTS_LAYER, weights.layer},
-        {DNNL_ARG_WEIGHTS_ITER, weights.iter}, {DNNL_ARG_BIAS, weights.bias},
-        {DNNL_ARG_DST_LAYER, result},          {DNNL_ARG_WORKSPACE, onednn_.memory(forward_.workspace, workspace)}};
-    add_first_state(arguments);
-    onednn_.run(forward_.primitive, forward_.scratchpad, std::move(arguments));
-    outputs(lengths, direction).scatter(static_cast<float*>(result.get_data_handle()), y.data());
-  }
+  backend_.resize(saved, {2, workspace_floats()});
+  for (int direction = 0; direction < 2; ++direction)
+    forward_direction(direction, x,
+                      converted(p[static_cast<size_t>(direction)], forward_.weights_layer, forward_.weights_iter),
+                      saved.data() + direction * workspace_floats(), lengths, y);
+}
+
+void CpuRecurrent::pack(const std::array<DirectionParameters, 2>& p, Tensor& packed) {
+  check(p);
+  backend_.resize(packed, {2, packed_floats()});
+  for (size_t direction = 0; direction < 2; ++direction)
+    convert(p[direction], weights_at(packed.data() + static_cast<int64_t>(direction) * packed_floats(),
+                                     forward_.weights_layer, forward_.weights_iter));
+}
+
+void CpuRecurrent::infer(const Tensor& x, const Tensor& packed, const Lengths* given, Tensor& y) {
+  const Lengths& lengths = check(x, given);
+  check_shape("recurrent", "the packed weights", packed.shape, {2, packed_floats()});
+  backend_.resize(y, {sizes_.batch, sizes_.steps, 2 * sizes_.hidden});
+  auto* workspace = static_cast<float*>(onednn_.scratch(Slot::kOther, forward_.workspace.get_size()));
+  for (int direction = 0; direction < 2; ++direction)
+    forward_direction(
+        direction, x,
+        weights_at(packed.data() + direction * packed_floats(), forward_.weights_layer, forward_.weights_iter),
+        workspace, lengths, y);
 }
 
 void CpuRecurrent::backward(const Tensor& x, const Tensor& y, const Tensor& dy,
                             const std::array<DirectionParameters, 2>& p, const Lengths* given, const Tensor& saved,
                             Tensor& dx, std::array<DirectionParameters, 2>& gradients) {
-  const Lengths& lengths = check(x, p, given);
-  check(x, gradients, given);
+  const Lengths& lengths = check(x, given);
+  check(p);
+  check(gradients);
   check_shape("recurrent", "y", y.shape, {sizes_.batch, sizes_.steps, 2 * sizes_.hidden});
   check_shape("recurrent", "dy", dy.shape, y.shape);
   check_shape("recurrent", "what forward saved", saved.shape, {2, workspace_floats()});
@@ -188,7 +237,7 @@ void CpuRecurrent::backward_direction(int direction, const Tensor& x, const Tens
   pieces.start(sums);
   float *dw_layer = pieces.take(layer_bytes), *dw_iter = pieces.take(iter_bytes), *dbias = pieces.take(bias_bytes);
 
-  const Weights weights = convert(p, b.weights_layer, b.weights_iter);
+  const Weights weights = converted(p, b.weights_layer, b.weights_iter);
   float* workspace = saved.data() + direction * workspace_floats();
   std::unordered_map<int, dnnl::memory> arguments{
       {DNNL_ARG_SRC_LAYER, onednn_.memory(forward_.x, layer)},

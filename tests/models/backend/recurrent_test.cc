@@ -118,10 +118,16 @@ TEST_P(RecurrentTest, ForwardIsTheCellByHand) {
   const Tensor x = testing::random_tensor(backend_, {s.batch, s.steps, s.input}, 1);
   const auto p = random_parameters(backend_, cell, s, 10);
   const Doubles expected = reference(cell, s, doubles(backend_, x), in_double(backend_, p), filled_lengths());
-  for (const bool training : {true, false}) {
-    Tensor saved, y = testing::filled(backend_, {s.batch, s.steps, 2 * s.hidden}, kInfinity);
-    kernel(s.batch, s.steps)->forward(x, p, lengths(), training, saved, y);
-    testing::expect_near(backend_.values(y), expected, 2e-6, training ? "y of training" : "y of inference");
+  const auto k = kernel(s.batch, s.steps);
+  const Shape answer{s.batch, s.steps, 2 * s.hidden};
+  Tensor saved, packed, y = testing::filled(backend_, answer, kInfinity);
+  k->forward(x, p, lengths(), saved, y);
+  testing::expect_near(backend_.values(y), expected, 2e-6, "y of training");
+  k->pack(p, packed);
+  for (int i = 0; i < 2; ++i) {  // infer leaves the packed weights as they are
+    y = testing::filled(backend_, answer, kInfinity);
+    k->infer(x, packed, lengths(), y);
+    testing::expect_near(backend_.values(y), expected, 2e-6, "y of inference");
   }
 }
 
@@ -137,7 +143,7 @@ TEST_P(RecurrentTest, GradientsAreDifferencesOfTheReference) {
     for (size_t i = 0; i < 4; ++i) before[d][i] = backend_.values(*tensors(gradients[d])[i]);
   Tensor saved, y, dx = testing::filled(backend_, x.shape, kInfinity);
   const auto k = kernel(s.batch, s.steps);
-  k->forward(x, p, lengths(), true, saved, y);
+  k->forward(x, p, lengths(), saved, y);
   k->backward(x, y, dy, p, lengths(), saved, dx, gradients);
 
   Doubles input = doubles(backend_, x);
@@ -172,7 +178,7 @@ TEST_P(RecurrentTest, RaggedBatchIsEachClipAlone) {
   const auto run = [&](const Tensor& input, const Tensor& gradient, const Lengths* valid, auto& sums) {
     Tensor saved, y, dx;
     const auto k = kernel(input.shape[0], input.shape[1]);
-    k->forward(input, p, valid, true, saved, y);
+    k->forward(input, p, valid, saved, y);
     k->backward(input, y, gradient, p, valid, saved, dx, sums);
     return std::pair(backend_.values(y), backend_.values(dx));
   };
@@ -210,9 +216,9 @@ TEST(Recurrent, RefusesAnotherShape) {
   const auto p = random_parameters(backend, Cell::lstm, s, 1);
   const auto kernel = backend.recurrent({Cell::lstm, 4, 5}, 2, 3);
   Tensor saved, y;
-  EXPECT_THROW(kernel->forward(backend.zeros({2, 4, 4}), p, nullptr, true, saved, y), std::invalid_argument);
+  EXPECT_THROW(kernel->forward(backend.zeros({2, 4, 4}), p, nullptr, saved, y), std::invalid_argument);
   const Lengths too_long{3, 4};
-  EXPECT_THROW(kernel->forward(backend.zeros({2, 3, 4}), p, &too_long, true, saved, y), std::invalid_argument);
+  EXPECT_THROW(kernel->forward(backend.zeros({2, 3, 4}), p, &too_long, saved, y), std::invalid_argument);
 }
 
 }  // namespace

@@ -251,6 +251,27 @@ std::string cell_name(const ::testing::TestParamInfo<backend::Cell>& tested) {
 INSTANTIATE_TEST_SUITE_P(Cells, Recurrent,
                          ::testing::Values(backend::Cell::lstm, backend::Cell::gru, backend::Cell::rnn), cell_name);
 
+// Inference keeps weights in the back end's own form: they must follow every change that the arena is told of.
+TEST_P(Recurrent, InferenceFollowsTheWeights) {
+  RecurrentStack stack(*backend_, arena_, "rnn", {.cell = GetParam(), .input = 6, .hidden = 5, .layers = 2});
+  arena_.allocate(*backend_, 3);
+  const auto agrees = [&](int64_t batch) {
+    const Tensor x = random_tensor({batch, 7, 6});
+    const auto inferred = backend_->values(stack.forward(x, nullptr, false, 0, false));
+    EXPECT_EQ(inferred, backend_->values(stack.forward(x, nullptr, true, 0, true))) << batch;
+  };
+  for (const int64_t batch : {3, 1, 3}) agrees(batch);
+  Parameter& weights = arena_.at("rnn/layer1/backward/w_hh");
+  backend_->fill(weights.value, 0.1f);
+  arena_.touch_trainable();
+  agrees(3);
+  arena_.train_only({"rnn/layer0"});
+  agrees(3);
+  backend_->fill(weights.value, 0.2f);  // frozen, and loaded anew
+  arena_.touch();
+  agrees(3);
+}
+
 TEST_P(Recurrent, ForgetBiasLiftsTheForgetGatesOfAnLstmAlone) {
   const auto biases = [&](float forget_bias) {
     ParameterArena arena;
