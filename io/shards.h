@@ -68,6 +68,9 @@ struct ClipRecord {
 // Which part of a clip to decode.
 enum class ClipPart { kBoth, kVideo, kAudio };
 
+// Paths of a folder's *.tar, in order of name. Throws std::runtime_error for one that is no regular file.
+std::vector<std::string> list_shards(const std::string& folder);
+
 // The clips of a folder (all its *.tar in order of name) or of a list of shards. Reads the .idx files, or the tar
 // files' headers where one is missing or does not fit its shard.
 class ShardDataset {

@@ -1,6 +1,8 @@
 // Packed clips: round trips, random access with and without the index, and damage of every kind.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <random>
 #include <set>
@@ -147,6 +149,29 @@ TEST(Shards, ReadsWithoutIndexAndWithAStaleOne) {
   expect_same(ShardDataset::open(folder / "data").read(3), clips[3]);
   std::filesystem::remove(folder / "data/train-000000.idx");
   expect_same(ShardDataset::open(folder / "data").read(3), clips[3]);
+}
+
+TEST(Shards, AChangedIndexDoesNotCount) {
+  const TemporaryFolder folder;
+  write_clips(folder.path(), some_clips(4));
+  const std::string index = folder / "train-000000.idx", whole = read_text_file(index);
+  std::string changed = whole;
+  changed.replace(changed.find("ABOUT"), 5, "ABOVE");
+  write_file_atomically(index, changed);
+  EXPECT_EQ(ShardDataset::open(folder.path()).record(0).clip.label, "ABOUT");
+  // Indexes without a checksum, as they were once written, still do.
+  changed.replace(
+      0, changed.find('\n'),
+      fmt::format("{{\"tar_bytes\":{},\"clips\":4}}", std::filesystem::file_size(folder / "train-000000.tar")));
+  write_file_atomically(index, changed);
+  EXPECT_EQ(ShardDataset::open(folder.path()).record(0).clip.label, "ABOVE");
+}
+
+TEST(Shards, APipeIsNoShard) {
+  const TemporaryFolder folder;
+  write_clips(folder.path(), some_clips(1));
+  ASSERT_EQ(mkfifo((folder / "pipe.tar").c_str(), 0600), 0);
+  EXPECT_THAT(error_of<std::runtime_error>([&] { ShardDataset::open(folder.path()); }), HasSubstr("pipe.tar"));
 }
 
 // Packed again by the tar program with long-name extensions before each header.
