@@ -38,9 +38,9 @@ struct ShardOptions {
 };
 
 // Writes <folder>/<prefix>-000000.tar, -000001.tar, … and <shard>.idx beside each (JSON lines: the size of the tar
-// file, then per clip its members' places and metadata). A shard appears under its name only when it is complete. Same
-// clips in the same order give the same bytes. Not thread-safe. Throws std::runtime_error naming the shard;
-// std::invalid_argument for a key given twice.
+// file and a checksum, then per clip its members' places and metadata). A shard appears under its name only when it is
+// complete. Same clips in the same order give the same bytes. Not thread-safe. Throws std::runtime_error naming the
+// shard; std::invalid_argument for a key given twice.
 class ShardWriter {
  public:
   ShardWriter(std::string folder, std::string prefix, ShardOptions options = {});

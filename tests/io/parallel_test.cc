@@ -29,7 +29,7 @@ void limit_threads(int stacks) {
   if (!size || std::fscanf(size, "%ld", &pages) != 1) _exit(2);
   std::fclose(size);
   const rlim_t bytes = static_cast<rlim_t>(pages) * static_cast<rlim_t>(getpagesize()) +
-                       static_cast<rlim_t>(stacks) * stack_bytes + (rlim_t{4} << 20);
+                       static_cast<rlim_t>(stacks) * stack_bytes + (rlim_t{1} << 20);
   const rlimit limit{bytes, bytes};
   setrlimit(RLIMIT_AS, &limit);
 }
@@ -44,6 +44,7 @@ bool all_is_delivered() {
 
 TEST(Parallel, GoesOnWithTheThreadsThatItGot) {
   if (kSanitized) GTEST_SKIP() << "no limit of memory under a sanitizer";
+  GTEST_FLAG_SET(death_test_style, "threadsafe");  // a fresh process: this one may keep stacks for its next threads
   EXPECT_EXIT(
       {
         limit_threads(3);
@@ -54,6 +55,7 @@ TEST(Parallel, GoesOnWithTheThreadsThatItGot) {
 
 TEST(Parallel, SaysThatThereIsNoThread) {
   if (kSanitized) GTEST_SKIP() << "no limit of memory under a sanitizer";
+  GTEST_FLAG_SET(death_test_style, "threadsafe");  // a fresh process: this one may keep stacks for its next threads
   EXPECT_EXIT(
       {
         limit_threads(0);
