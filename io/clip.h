@@ -34,9 +34,9 @@ struct Word {
 
 // How the mouth crops of a clip came about.
 struct CropQuality {
-  std::string method;  // "fixed" or "tracked"
-  std::string reason =
-      "ok";  // "ok", or why the clip is doubtful or unusable: "no_face", "few_faces", "outside", "other_size", …
+  std::string method;         // "fixed" or "tracked"
+  std::string reason = "ok";  // "ok", or why the clip is doubtful or unusable: "no_face", "few_faces", "outside",
+                              // "other_size", "ends_early", …
   int frames = 0;
   int frames_without_face = 0;  // filled by interpolation
   int frames_outside = 0;       // crop leaving the image

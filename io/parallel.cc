@@ -1,5 +1,6 @@
 #include "io/parallel.h"
 
+#include <fmt/format.h>
 #include <sched.h>
 
 #include <algorithm>
@@ -7,38 +8,45 @@
 #include <condition_variable>
 #include <exception>
 #include <mutex>
-#include <thread>
-#include <vector>
+#include <stdexcept>
 
 namespace avsr::io {
 
 int worker_count(int requested) {
-  if (requested > 0) return requested;
+  if (requested > 0) return std::min(requested, kMostWorkers);
   cpu_set_t cpus;
   if (sched_getaffinity(0, sizeof cpus, &cpus) == 0) return std::max(1, CPU_COUNT(&cpus));
   return std::max(1u, std::thread::hardware_concurrency());
+}
+
+std::vector<std::jthread> start_threads(int wanted, const std::function<void()>& run) {
+  std::vector<std::jthread> threads;
+  try {
+    while (static_cast<int>(threads.size()) < std::clamp(wanted, 1, kMostWorkers)) threads.emplace_back(run);
+  } catch (const std::exception& error) {  // fewer do the same work
+    if (threads.empty())
+      throw std::runtime_error(
+          fmt::format("cannot start a thread ({}): let the process have more (ulimit -u, a container's limit, memory)",
+                      error.what()));
+  }
+  return threads;
 }
 
 void parallel_for(size_t count, int workers, const std::function<void(size_t)>& work) {
   std::atomic<size_t> next{0};
   std::mutex mutex;
   std::exception_ptr failure;
-  {
-    std::vector<std::jthread> threads;
-    for (int n = 0; n < std::max(1, workers); ++n) {
-      threads.emplace_back([&] {
-        for (size_t i; (i = next.fetch_add(1)) < count;) {
-          try {
-            work(i);
-          } catch (...) {
-            const std::lock_guard lock(mutex);
-            if (!failure) failure = std::current_exception();
-            next = count;
-          }
-        }
-      });
+  start_threads(workers, [&] {
+    for (size_t i; (i = next.fetch_add(1)) < count;) {
+      try {
+        work(i);
+      } catch (...) {
+        const std::lock_guard lock(mutex);
+        if (!failure) failure = std::current_exception();
+        next = count;
+      }
     }
-  }
+  }).clear();  // joins
   if (failure) std::rethrow_exception(failure);
 }
 
@@ -80,10 +88,8 @@ void parallel_ordered(size_t count, int workers, size_t ahead, const std::functi
                       const std::function<void(size_t)>& deliver) {
   OrderedState state;
   state.done.assign(count, 0);
-  std::vector<std::jthread> threads;
-  for (int n = 0; n < std::max(1, workers); ++n) {
-    threads.emplace_back([&] { ordered_worker(state, std::max<size_t>(1, ahead), work); });
-  }
+  std::vector<std::jthread> threads =
+      start_threads(workers, [&] { ordered_worker(state, std::max<size_t>(1, ahead), work); });
   for (size_t i = 0; i < count; ++i) {
     {
       std::unique_lock lock(state.mutex);

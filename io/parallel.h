@@ -3,11 +3,20 @@
 
 #include <cstddef>
 #include <functional>
+#include <thread>
+#include <vector>
 
 namespace avsr::io {
 
-// 0 means as many as this process may use (its CPU affinity); otherwise the number itself.
+constexpr int kMostWorkers = 1024;
+
+// 0 means as many as this process may use (its CPU affinity); otherwise the number itself, kMostWorkers
+// at most.
 int worker_count(int requested);
+
+// Runs `run` on `wanted` threads, or on fewer where the system gives no more. Throws std::runtime_error when it gives
+// none.
+std::vector<std::jthread> start_threads(int wanted, const std::function<void()>& run);
 
 // Calls work(i) once for each i in [0, count), on `workers` threads, in no particular order. The first exception stops
 // the handing out of further pieces and is thrown here once all threads have ended.

@@ -78,6 +78,20 @@ void unpack_frames(const std::vector<uint8_t>& bytes, const std::string& where, 
 
 }  // namespace
 
+std::vector<std::string> list_shards(const std::string& folder) {
+  std::vector<std::string> shards;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    if (entry.path().extension() != ".tar" || name.starts_with(".")) continue;
+    if (entry.exists() && !entry.is_regular_file())  // to read a pipe would be to wait for ever
+      throw std::runtime_error(entry.path().string() +
+                               ": expected a tar file of prepared clips, found a folder, pipe or device: remove it");
+    shards.push_back(entry.path().string());
+  }
+  std::sort(shards.begin(), shards.end());
+  return shards;
+}
+
 struct ShardDataset::Impl {
   struct Place {
     std::vector<MemberPlace> members;
@@ -145,13 +159,8 @@ ShardDataset ShardDataset::open(const std::string& folder, const std::string& sp
   std::error_code error;
   if (!std::filesystem::is_directory(folder, error))
     throw std::runtime_error(folder + ": expected a folder of prepared clips");
-  std::vector<std::string> shards;
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-    const std::string name = entry.path().filename().string();
-    if (entry.path().extension() == ".tar" && !name.starts_with(".")) shards.push_back(entry.path().string());
-  }
+  const std::vector<std::string> shards = list_shards(folder);
   if (shards.empty()) throw std::runtime_error(folder + ": holds no prepared clips (*.tar): run `avsr prepare` first");
-  std::sort(shards.begin(), shards.end());
   return open(shards, split);
 }
 

@@ -3,6 +3,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 
+#include <boost/crc.hpp>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -61,6 +62,12 @@ std::pair<std::string, std::string> split_name(const std::string& name) {
   return {file.substr(0, dot), file.substr(dot)};
 }
 
+uint32_t crc32_of(std::string_view text) {
+  boost::crc_32_type crc;
+  crc.process_bytes(text.data(), text.size());
+  return static_cast<uint32_t>(crc.checksum());
+}
+
 IndexEntry parse_index_line(const std::string& line, const std::string& shard) {
   const json parsed = parse(line, index_path(shard));
   IndexEntry entry;
@@ -77,11 +84,14 @@ IndexEntry parse_index_line(const std::string& line, const std::string& shard) {
 std::optional<ShardIndex> read_index_file(const std::string& shard, uint64_t tar_bytes) {
   if (!std::filesystem::exists(index_path(shard))) return std::nullopt;
   try {
-    std::istringstream lines(read_text_file(index_path(shard)));
-    std::string line;
-    if (!std::getline(lines, line)) return std::nullopt;
-    const json head = parse(line, shard);
+    std::string text = read_text_file(index_path(shard));
+    const size_t head_bytes = text.find('\n') + 1;
+    const json head = parse(text.substr(0, head_bytes), shard);
+    text.erase(0, head_bytes);
     if (head.at("tar_bytes").get<uint64_t>() != tar_bytes) return std::nullopt;
+    if (head.value("crc32", json()) != crc32_of(text)) return std::nullopt;
+    std::istringstream lines(std::move(text));
+    std::string line;
     ShardIndex index;
     while (std::getline(lines, line)) index.push_back(parse_index_line(line, shard));
     if (index.size() != head.at("clips").get<size_t>()) return std::nullopt;
@@ -102,8 +112,8 @@ std::string index_path(const std::string& shard) {
   return std::filesystem::path(shard).replace_extension(".idx").string();
 }
 
-std::string index_head(uint64_t tar_bytes, size_t clips) {
-  return json{{"tar_bytes", tar_bytes}, {"clips", clips}}.dump() + "\n";
+std::string index_head(uint64_t tar_bytes, size_t clips, std::string_view lines) {
+  return json{{"tar_bytes", tar_bytes}, {"clips", clips}, {"crc32", crc32_of(lines)}}.dump() + "\n";
 }
 
 std::string index_line(const std::string& metadata, const std::vector<MemberPlace>& members) {

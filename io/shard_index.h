@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -24,13 +25,14 @@ using ShardIndex = std::vector<IndexEntry>;
 
 std::string index_path(const std::string& shard);  // "train-000000.tar" -> "train-000000.idx"
 
-// The index beside a shard, from its .idx file, or from the tar file itself where there is none that fits its size.
+// The index beside a shard, from its .idx file, or from the tar file itself where there is none that fits its size
+// and its own checksum.
 // Throws std::runtime_error naming the shard.
 ShardIndex read_index(const std::string& shard);
 ShardIndex scan_shard(const std::string& shard);
 
-// First line of an index, then one per clip.
-std::string index_head(uint64_t tar_bytes, size_t clips);
+// First line of an index (with a checksum of the others), then one per clip.
+std::string index_head(uint64_t tar_bytes, size_t clips, std::string_view lines);
 std::string index_line(const std::string& metadata, const std::vector<MemberPlace>& members);
 
 }  // namespace avsr::io

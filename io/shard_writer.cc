@@ -101,7 +101,7 @@ class OpenShard {
     std::filesystem::remove(index_path(path_));  // never the index of another shard of this name
     const uint64_t bytes = std::filesystem::file_size(file_.temporary_path());
     file_.commit();
-    write_file_atomically(index_path(path_), index_head(bytes, clips_) + lines_);
+    write_file_atomically(index_path(path_), index_head(bytes, clips_, lines_) + lines_);
   }
 
   uint64_t size() const { return size_; }

@@ -38,9 +38,9 @@ struct ShardOptions {
 };
 
 // Writes <folder>/<prefix>-000000.tar, -000001.tar, … and <shard>.idx beside each (JSON lines: the size of the tar
-// file, then per clip its members' places and metadata). A shard appears under its name only when it is complete. Same
-// clips in the same order give the same bytes. Not thread-safe. Throws std::runtime_error naming the shard;
-// std::invalid_argument for a key given twice.
+// file and a checksum, then per clip its members' places and metadata). A shard appears under its name only when it is
+// complete. Same clips in the same order give the same bytes. Not thread-safe. Throws std::runtime_error naming the
+// shard; std::invalid_argument for a key given twice.
 class ShardWriter {
  public:
   ShardWriter(std::string folder, std::string prefix, ShardOptions options = {});
@@ -67,6 +67,9 @@ struct ClipRecord {
 
 // Which part of a clip to decode.
 enum class ClipPart { kBoth, kVideo, kAudio };
+
+// Paths of a folder's *.tar, in order of name. Throws std::runtime_error for one that is no regular file.
+std::vector<std::string> list_shards(const std::string& folder);
 
 // The clips of a folder (all its *.tar in order of name) or of a list of shards. Reads the .idx files, or the tar
 // files' headers where one is missing or does not fit its shard.

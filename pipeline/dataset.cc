@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <map>
 #include <set>
 #include <stdexcept>
 
@@ -50,6 +51,32 @@ std::vector<std::string> labels_of(const io::ShardDataset& shards) {
   return {labels.begin(), labels.end()};
 }
 
+[[noreturn]] void refuse_shard(const std::filesystem::path& shard, const std::string& expected,
+                               const std::string& found, const std::string& help) {
+  throw std::runtime_error(
+      fmt::format("[data] {}: expected {} (dataset.json), found {}: {}", shard.string(), expected, found, help));
+}
+
+// A shard copied from elsewhere, exchanged or lost would change what is learned without a word.
+void check_shards(const std::string& folder, const nlohmann::json& dataset) {
+  if (!dataset.contains("shards")) return;  // older ones list none
+  auto listed = dataset["shards"].get<std::map<std::string, uint64_t>>();
+  const std::string again = "run `avsr prepare` again, which packs it anew";
+  for (const std::filesystem::path shard : io::list_shards(folder)) {
+    const auto known = listed.find(shard.filename());
+    if (known == listed.end())
+      refuse_shard(shard, "only shards that `avsr prepare` wrote here", "another", "move it out of the folder");
+    std::error_code error;
+    const uint64_t bytes = std::filesystem::file_size(shard, error);
+    if (error || bytes != known->second)
+      refuse_shard(shard, fmt::format("{} bytes", known->second),
+                   error ? error.message() : fmt::format("{} bytes", bytes), again);
+    listed.erase(known);
+  }
+  for (const auto& [name, bytes] : listed)
+    refuse_shard(std::filesystem::path(folder) / name, fmt::format("{} bytes", bytes), "no such file", again);
+}
+
 }  // namespace
 
 io::ClipPart part_of(models::Streams streams) {
@@ -93,8 +120,10 @@ DatasetInfo read_dataset_info(const std::string& folder) {
   DatasetInfo info;
   try {
     info.json = nlohmann::json::parse(io::read_text_file(path.string()));
+    check_shards(folder, info.json);
   } catch (const nlohmann::json::exception& error) {
-    throw std::runtime_error(fmt::format("[data] {} is damaged: {}", path.string(), error.what()));
+    throw std::runtime_error(
+        fmt::format("[data] {} is damaged: {}; run `avsr prepare` again", path.string(), error.what()));
   }
   if (info.json.contains("hash") && info.json["hash"].is_string()) {
     info.hash = info.json["hash"].get<std::string>();

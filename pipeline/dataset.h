@@ -49,7 +49,8 @@ Stretch cut_stretch(const StoredClip& clip, int first_frame, int frames);
 int window_start(const io::Word& word, int frames);
 
 // What `avsr prepare` wrote about a folder (dataset.json), and the hash of its clips (of their records, where it wrote
-// none).
+// none). Throws std::runtime_error naming the file where dataset.json is missing or damaged, or the folder's shards are
+// not those that it lists.
 struct DatasetInfo {
   nlohmann::json json;
   std::string hash;  // hex digits

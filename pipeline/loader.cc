@@ -11,6 +11,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include "io/parallel.h"
 #include "pipeline/pinning.h"
 #include "preprocessing/noise.h"
 #include "preprocessing/random.h"
@@ -117,11 +118,10 @@ struct Loader::Impl {
     if (settings.workers <= 0) settings.workers = std::max(1, allowed_cores() / 2);
     if (settings.ahead <= 0) settings.ahead = 2 * settings.workers;
     next_made = next_taken = settings.first_batch;
-    for (int i = 0; i < settings.workers; ++i)
-      threads.emplace_back([this] {
-        free_this_thread();
-        work();
-      });
+    threads = io::start_threads(settings.workers, [this] {
+      free_this_thread();
+      work();
+    });
   }
   ~Impl() {
     {
@@ -129,7 +129,7 @@ struct Loader::Impl {
       stop = true;
     }
     changed.notify_all();
-    for (std::thread& thread : threads) thread.join();
+    threads.clear();  // joins
   }
 
   void work() {
@@ -177,7 +177,7 @@ struct Loader::Impl {
   std::map<int, std::pair<HostBatch, std::exception_ptr>> made;
   int next_made = 0, next_taken = 0;
   bool stop = false;
-  std::vector<std::thread> threads;
+  std::vector<std::jthread> threads;
 };
 
 Loader::Loader(const Dataset& dataset, const BatchWriter& writer, const LoaderSettings& settings)

@@ -82,6 +82,7 @@ class Preparation {
     std::shared_ptr<const preprocessing::FaceModel> model;
     if (rule_.needs_face_model()) model = preprocessing::FaceModel::load(options_.face_model);
     const ClipPreparer preparer(rule_, model);
+    folder_.remove_dataset();
     tell();
     for (const Part& part : parts_) {
       if (const std::optional<FinishedPart> known = folder_.finished(part)) {
@@ -139,6 +140,7 @@ class Preparation {
   }
 
   void take(const FinishedPart& part) {
+    shards_.insert(shards_.end(), part.shards.begin(), part.shards.end());
     rows_.insert(rows_.end(), part.rows.begin(), part.rows.end());
     hash_ = preprocessing::derive_key(hash_, part.hash);
     clips_ += part.clips;
@@ -175,6 +177,8 @@ class Preparation {
   json dataset() const {
     std::map<std::string, int64_t> splits;
     for (const QualityRow& row : rows_) splits[row.split] += row.packed;
+    std::map<std::string, uint64_t> shards;
+    for (const std::string& shard : shards_) shards[shard] = fs::file_size(fs::path(options_.out) / shard);
     return {{"format", 1},
             {"layout", data_scripts::layout_name(layout_)},
             {"corpus", options_.corpus},
@@ -182,6 +186,7 @@ class Preparation {
             {"frames_per_second", io::kFramesPerSecond},
             {"sample_rate", io::kSampleRate},
             {"clips", splits},
+            {"shards", shards},
             {"hours", static_cast<double>(samples_) / io::kSampleRate / 3600},
             {"hash", hex(hash_)}};
   }
@@ -210,6 +215,7 @@ class Preparation {
   std::vector<Part> parts_;
   CropRule rule_;
   std::vector<QualityRow> rows_;
+  std::vector<std::string> shards_;  // file names
   uint64_t hash_ = 0;
   int64_t clips_ = 0, samples_ = 0;
   PrepareStep progress_;
@@ -223,7 +229,9 @@ void PrepareOptions::validate() const {
   if (crop != "auto" && crop != "fixed" && crop != "tracked") {
     throw std::invalid_argument(fmt::format("prepare: expected crop auto, fixed or tracked, found '{}'", crop));
   }
-  if (workers < 0) throw std::invalid_argument(fmt::format("prepare: expected workers >= 0, found {}", workers));
+  if (workers < 0 || workers > io::kMostWorkers) {
+    throw std::invalid_argument(fmt::format("prepare: expected 0 to {} workers, found {}", io::kMostWorkers, workers));
+  }
   if (limit < 0) throw std::invalid_argument(fmt::format("prepare: expected a limit >= 0, found {}", limit));
   if (clips_per_shard < 1) {
     throw std::invalid_argument(fmt::format("prepare: expected clips per shard >= 1, found {}", clips_per_shard));

@@ -41,7 +41,7 @@ struct PrepareStep {
 
 // Note [Prepared folder]
 // <split>-NNNN-000000.tar (+ .idx)  clips in the order of their keys, clips_per_shard in each
-// dataset.json   crop rule, counts, hash of the packed bytes
+// dataset.json   crop rule, counts, shards with their bytes, hash of what is packed; written last
 // quality.json   counts by reason and every clip that is not "ok"; quality.jsonl: one line for each clip
 // quality.html, contact_sheet.png   the same to look at
 // .parts/        what is known of finished shards; with it a stopped run goes on behind the last of them

@@ -21,6 +21,15 @@ uint64_t hash_of(const io::PackedClip& clip) {
   return hash;
 }
 
+// By how much a manifest's end lies beyond the end of the file; 0 where it does not by more than a few frames.
+double missing_seconds(const data_scripts::Source& source, const io::Media& media) {
+  constexpr double kNotable = 0.1;
+  if (!source.end_seconds) return 0;
+  const double got = media.frames.count > 0 ? media.frames.count / io::kFramesPerSecond : media.audio.seconds();
+  const double missing = *source.end_seconds - source.start_seconds.value_or(0) - got;
+  return missing > kNotable ? missing : 0;
+}
+
 }  // namespace
 
 PreparedClip ClipPreparer::prepare(const data_scripts::Source& source) const {
@@ -48,6 +57,9 @@ void ClipPreparer::read_and_pack(const data_scripts::Source& source, PreparedCli
   reading.end_seconds = source.end_seconds;
   io::Media media = io::read_media(row.media, reading);
   row.notes = media.info.notes;
+  if (const double missing = missing_seconds(source, media); missing > 0)
+    row.notes.push_back(fmt::format("the file ends {:.2f} s before the clip's end at {:g} s: the clip is shorter",
+                                    missing, *source.end_seconds));
   const io::Clip clip = to_clip(source, media);
   row.method = clip.quality.method;
   row.reason = clip.quality.reason;
@@ -61,6 +73,7 @@ void ClipPreparer::read_and_pack(const data_scripts::Source& source, PreparedCli
 }
 
 io::Clip ClipPreparer::to_clip(const data_scripts::Source& source, io::Media& media) const {
+  const bool ends_early = missing_seconds(source, media) > 0;
   io::Clip clip;
   clip.key = source.key;
   clip.split = source.split;
@@ -78,6 +91,7 @@ io::Clip ClipPreparer::to_clip(const data_scripts::Source& source, io::Media& me
     clip.quality.reason = "no_video";
   }
   if (clip.quality.reason == "ok" && clip.audio.samples.empty()) clip.quality.reason = "no_audio";
+  if (clip.quality.reason == "ok" && ends_early) clip.quality.reason = "ends_early";
   if (clip.mouth.count == 0 && clip.audio.samples.empty()) {
     throw std::runtime_error(fmt::format("{}: neither a mouth nor sound in it", source.media_path.string()));
   }

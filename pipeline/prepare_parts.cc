@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "io/atomic_file.h"
+#include "io/shards.h"
 
 namespace avsr::pipeline {
 namespace {
@@ -58,6 +59,9 @@ std::vector<Part> parts_of(const std::vector<data_scripts::Source>& sources, siz
 
 void PreparedFolder::begin(const json& plan) {
   const fs::path plan_file = folder_ / ".parts" / "plan.json";
+  // A failed start must not stand in the way of its correction.
+  if (fs::exists(plan_file) && !has_dataset() && io::list_shards(folder_.string()).empty())
+    fs::remove_all(folder_ / ".parts");
   if (fs::exists(plan_file)) {
     const json found = read_json(plan_file);
     if (found.is_discarded() || found != plan) {
@@ -79,6 +83,8 @@ void PreparedFolder::begin(const json& plan) {
 bool PreparedFolder::has_dataset() const {
   return fs::exists(folder_ / "dataset.json") && read_json(folder_ / "dataset.json").is_object();
 }
+
+void PreparedFolder::remove_dataset() const { fs::remove(folder_ / "dataset.json"); }
 
 fs::path PreparedFolder::part_file(const Part& part) const { return folder_ / ".parts" / (part.prefix + ".json"); }
 

@@ -34,10 +34,12 @@ class PreparedFolder {
  public:
   explicit PreparedFolder(std::filesystem::path folder) : folder_(std::move(folder)) {}
 
-  // Remembers the plan, or compares it with the one that the folder was begun with; removes what a stopped run left
-  // behind. Throws std::runtime_error naming both sides for another plan, or for a dataset.json without one.
+  // Remembers the plan, or compares it with the one that the folder was begun with, unless that one has packed nothing
+  // yet; removes what a stopped run left behind. Throws std::runtime_error naming both sides for another plan, or for a
+  // dataset.json without one.
   void begin(const nlohmann::json& plan);
-  bool has_dataset() const;  // a readable one
+  bool has_dataset() const;     // a readable one
+  void remove_dataset() const;  // a folder that has one lacks nothing
   // Nothing unless the part is recorded and its shards are there, as long as they were.
   std::optional<FinishedPart> finished(const Part& part) const;
   void record(const Part& part, const FinishedPart& finished) const;

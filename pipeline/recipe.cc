@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -11,6 +12,7 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "pipeline/recipe_tree.h"
 #include "pipeline/strict_yaml.h"
 
 namespace avsr::pipeline {
@@ -188,80 +190,14 @@ Stage read_stage(const YAML::Node& node, const std::string& origin, const std::s
   return stage;
 }
 
-// A tree as deep or as large as no recipe is: an alias that holds itself, or aliases of aliases that multiply.
-void check_tree(const YAML::Node& node, const std::string& origin, int depth, int& nodes) {
-  constexpr int kDeepest = 32, kMostNodes = 100'000;
-  if (depth > kDeepest || ++nodes > kMostNodes)
-    complain(node, origin, "nested too deeply or too large: does an alias hold itself?");
-  if (node.IsMap()) {
-    std::set<std::string> keys;
-    for (const auto& entry : node) {
-      if (!entry.first.IsScalar()) complain(entry.first, origin, "expected a name before the colon");
-      if (!keys.insert(entry.first.Scalar()).second)
-        complain(entry.first, origin, fmt::format("'{}' stands twice", entry.first.Scalar()));
-      check_tree(entry.second, origin, depth + 1, nodes);
-    }
-  } else if (node.IsSequence()) {
-    for (const auto& child : node) check_tree(child, origin, depth + 1, nodes);
-  }
-}
-
-// "<<: *anchor": the keys of another mapping that this one does not set itself (yaml-cpp leaves that to the reader).
-// "<<: [*a, *b]": the same with several, the first first.
-void merge_anchors(YAML::Node node, const std::string& origin) {
-  if (node.IsMap()) {
-    if (const YAML::Node given = node["<<"]) {
-      node.remove("<<");
-      std::vector<YAML::Node> bases;
-      if (given.IsSequence())
-        for (const YAML::Node& base : given) bases.push_back(base);
-      else
-        bases.push_back(given);
-      for (const YAML::Node& base : bases) {
-        if (!base.IsMap()) complain(base, origin, "'<<' expects an alias of a mapping, such as <<: *name");
-        for (const auto& entry : base)
-          // Scalars keep their line; what can be written into must not be shared.
-          if (!node[entry.first.Scalar()])
-            node[entry.first.Scalar()] = entry.second.IsScalar() ? entry.second : YAML::Clone(entry.second);
-      }
-    }
-    for (const auto& entry : node) merge_anchors(entry.second, origin);
-  } else if (node.IsSequence()) {
-    for (const auto& child : node) merge_anchors(child, origin);
-  }
-}
-
-// One "a.b=value" written into the tree before it is read, so that it is checked like the rest. The key need not stand
-// in the recipe; the strict reading complains about one that nobody knows.
-void apply_override(YAML::Node root, const std::string& text, const std::string& origin) {
-  const size_t equals = text.find('=');
-  if (equals == std::string::npos || equals == 0)
-    throw std::invalid_argument(fmt::format("{}: [recipe] '{}' is no KEY=VALUE", origin, text));
-  std::vector<std::string> path;
-  std::stringstream keys(text.substr(0, equals));
-  for (std::string key; std::getline(keys, key, '.');) path.push_back(key);
-  const YAML::Node value = YAML::Load(text.substr(equals + 1));
-
-  std::vector<YAML::Node> nodes{root};
-  for (size_t i = 0; i + 1 < path.size(); ++i) {
-    std::vector<YAML::Node> next;
-    for (YAML::Node node : nodes) {
-      if (node.IsSequence()) {
-        for (YAML::Node child : node)
-          if (path[i] == "*" || (child["name"] && child["name"].Scalar() == path[i])) next.push_back(child);
-      } else {
-        next.push_back(node[path[i]]);
-      }
-    }
-    if (next.empty())
-      throw std::invalid_argument(fmt::format("{}: [recipe] '{}': there is no '{}'", origin, text, path[i]));
-    nodes.swap(next);  // assigning YAML nodes would write into the tree
-  }
-  for (YAML::Node node : nodes) {
-    if (node.IsSequence() || node.IsScalar())
-      throw std::invalid_argument(fmt::format("{}: [recipe] '{}' does not end at a key of a mapping", origin, text));
-    node[path.back()] = value;
-  }
+// What the begun stages were trained by. The streams are here because they decide which clips are examples.
+nlohmann::json pinned(const Recipe& recipe, const std::set<std::string>& begun) {
+  nlohmann::json tree = recipe.tree;
+  for (const char* free : {"name", "description", "stages"}) tree.erase(free);
+  tree["streams of the stages"] = models::name_of(streams_of(recipe));
+  for (const nlohmann::json& stage : recipe.tree.at("stages"))
+    if (begun.count(stage.at("name").get<std::string>())) tree["stages"][stage.at("name").get<std::string>()] = stage;
+  return tree;
 }
 
 std::string read_text(const std::filesystem::path& path) {
@@ -275,17 +211,7 @@ std::string read_text(const std::filesystem::path& path) {
 }  // namespace
 
 Recipe parse_recipe(const std::string& yaml, const std::string& origin, const std::vector<std::string>& overrides) {
-  YAML::Node root;
-  try {
-    root = YAML::Load(yaml);
-  } catch (const YAML::Exception& error) {
-    throw std::invalid_argument(fmt::format("{}:{}: [recipe] {}", origin, error.mark.line + 1, error.msg));
-  }
-  if (!root.IsMap()) complain(root, origin, "a recipe is a mapping of keys to values");
-  int nodes = 0;
-  check_tree(root, origin, 0, nodes);
-  merge_anchors(root, origin);
-  for (const std::string& text : overrides) apply_override(root, text, origin);
+  const YAML::Node root = load_tree(yaml, origin, overrides);
   Recipe recipe;
   StrictMap map(root, origin, "the recipe");
   map.read("name", recipe.name);
@@ -304,6 +230,7 @@ Recipe parse_recipe(const std::string& yaml, const std::string& origin, const st
     names.insert(recipe.stages.back().name);
   }
   map.finish();
+  recipe.tree = to_json(root);
   if (overrides.empty()) {
     recipe.text = yaml;
   } else {
@@ -324,6 +251,23 @@ Recipe load_recipe(const std::string& name_or_path, const std::vector<std::strin
   for (const auto& [name, text] : built_in) names.push_back(name);
   throw std::invalid_argument(fmt::format("[recipe] '{}' is neither a file nor a built-in recipe; these are: {}",
                                           name_or_path, fmt::join(names, ", ")));
+}
+
+models::Streams streams_of(const Recipe& recipe) {
+  std::set<models::Streams> kinds;
+  for (const Stage& stage : recipe.stages) kinds.insert(stage.streams);
+  return kinds.size() == 1 ? *kinds.begin() : models::Streams::audiovisual;
+}
+
+std::vector<std::string> differences(const Recipe& before, const Recipe& now, const std::set<std::string>& begun) {
+  if (begun.empty()) return {};
+  std::vector<std::string> paths;
+  for (const nlohmann::json& change : nlohmann::json::diff(pinned(before, begun), pinned(now, begun))) {
+    std::string path = change.at("path").get<std::string>().substr(1);
+    std::replace(path.begin(), path.end(), '/', '.');
+    paths.push_back(std::move(path));
+  }
+  return paths;
 }
 
 models::NetworkConfig network_of(const Recipe& recipe, const Stage& stage, int labels) {

@@ -4,7 +4,9 @@
 
 #include <cstdint>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -71,7 +73,8 @@ struct Recipe {
   models::NetworkConfig network;  // streams, back end and labels are set for each stage
   DataSettings data;
   std::vector<Stage> stages;
-  std::string text;  // the YAML it was read from
+  std::string text;     // the YAML it was read from
+  nlohmann::json tree;  // the same as values, overrides included: what two recipes are compared by
 };
 
 // Reads a recipe. `overrides` are KEY=VALUE with a path as key: "seed=7", "data.size=44", "stages.fusion.epochs=3", or
@@ -82,6 +85,13 @@ Recipe parse_recipe(const std::string& yaml, const std::string& origin, const st
 
 // A built-in recipe's name, or the path of a YAML file.
 Recipe load_recipe(const std::string& name_or_path, const std::vector<std::string>& overrides = {});
+
+// The streams that the stages need, taken together.
+models::Streams streams_of(const Recipe& recipe);
+
+// In what two recipes differ that touches stages already begun: the paths of keys, such as "data.size" or
+// "stages.fusion.rate". Nothing while no stage is begun; names, descriptions and the other stages may differ.
+std::vector<std::string> differences(const Recipe& before, const Recipe& now, const std::set<std::string>& begun);
 
 // The recipes of the folder recipes/, built into the program: name -> YAML text.
 const std::map<std::string, std::string>& built_in_recipes();

@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <ctime>
 #include <map>
 #include <optional>
@@ -12,19 +13,13 @@
 #include <stdexcept>
 
 #include "io/atomic_file.h"
+#include "io/parallel.h"
 #include "models/model_file.h"
 
 namespace avsr::pipeline {
 namespace {
 
 std::string now() { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))); }
-
-// The union of what the stages need.
-models::Streams streams_of(const Recipe& recipe) {
-  std::set<models::Streams> kinds;
-  for (const Stage& stage : recipe.stages) kinds.insert(stage.streams);
-  return kinds.size() == 1 ? *kinds.begin() : models::Streams::audiovisual;
-}
 
 std::optional<NoiseSource> babble_of(const Dataset& dataset, const DataSettings& data, const Reporter& reporter,
                                      const std::string& split) {
@@ -51,6 +46,7 @@ class Schedule {
     for (const Stage* stage : chosen_) {
       if (finished(stage->name)) {
         say(fmt::format("stage {} is finished already", stage->name));
+        publish(*stage, false);
         continue;
       }
       if (!run_stage(*stage)) return false;
@@ -83,16 +79,47 @@ class Schedule {
       save_run();
       return;
     }
-    const std::string out = settings_.out.string();
     if (!settings_.resume)
       throw std::runtime_error(
-          fmt::format("[train] {} holds a run already: add --resume to go on with it, or choose another folder", out));
-    run_ = nlohmann::json::parse(io::read_text_file(run_path().string()));
-    if (io::read_text_file((settings_.out / "recipe.yaml").string()) != recipe_.text)
-      throw std::runtime_error(fmt::format("[train] {} holds a run of another recipe; see {}/recipe.yaml", out, out));
+          fmt::format("[train] {} holds a run already: add --resume to go on with it, or choose another folder",
+                      settings_.out.string()));
+    io::remove_abandoned_temporaries(settings_.out.string());
+    run_ = read_run();
     if (run_.at("data_hash") != info_.hash)
-      throw std::runtime_error(fmt::format("[train] {} holds a run on other data: hash {}, now {} ({})", out,
-                                           run_.at("data_hash").get<std::string>(), info_.hash, settings_.data));
+      throw std::runtime_error(fmt::format("[train] {} holds a run on other data: hash {}, now {} ({})",
+                                           settings_.out.string(), run_.at("data_hash").get<std::string>(), info_.hash,
+                                           settings_.data));
+    take_over_recipe();
+  }
+
+  nlohmann::json read_run() const {
+    nlohmann::json run = nlohmann::json::parse(io::read_text_file(run_path().string()), nullptr, false);
+    if (run.is_object() && run["stages"].is_object() && run["data_hash"].is_string()) return run;
+    throw std::runtime_error(
+        fmt::format("{}: damaged: expected the JSON that `avsr train` wrote (stages, data_hash); give another --out, "
+                    "or bring the file back from a copy",
+                    run_path().string()));
+  }
+
+  // A mistake in a late stage may be mended without repeating the stages before it.
+  void take_over_recipe() {
+    const std::string file = (settings_.out / "recipe.yaml").string(), text = io::read_text_file(file);
+    if (text == recipe_.text) return;
+    std::set<std::string> begun;
+    const Recipe before = parse_recipe(text, file);
+    for (const Stage& stage : before.stages)
+      if (finished(stage.name) || std::filesystem::exists(settings_.out / stage.name / "checkpoint.safetensors"))
+        begun.insert(stage.name);
+    if (const std::vector<std::string> changes = differences(before, recipe_, begun); !changes.empty())
+      throw std::runtime_error(fmt::format(
+          "[train] {} holds a run of another recipe ({}): its stages {} were trained with other values of {}. Take "
+          "these back, or choose another folder",
+          settings_.out.string(), file, fmt::join(begun, ", "), fmt::join(changes, ", ")));
+    say(fmt::format("the recipe has changed since the run began, in no stage that is begun: {} is written anew", file));
+    io::write_file_atomically(file, std::string_view(recipe_.text));
+    run_["recipe"] = recipe_.name;
+    run_["seed"] = recipe_.seed;
+    save_run();
   }
 
   // A late stage with a mistyped path must not be found out hours later. Every stage is checked, chosen or not: what is
@@ -203,12 +230,17 @@ class Schedule {
     return true;
   }
 
-  void finish_stage(const Stage& stage, const StageProgress& progress) {
+  // The last stage of its kind gives the model of that kind. A changed recipe may make a finished stage the last.
+  void publish(const Stage& stage, bool anew) const {
+    const std::filesystem::path model = settings_.out / fmt::format("{}.safetensors", name_of(stage.streams));
     const bool last_of_kind = std::none_of(&stage + 1, recipe_.stages.data() + recipe_.stages.size(),
                                            [&](const Stage& later) { return later.streams == stage.streams; });
-    if (last_of_kind)
-      io::write_file_atomically((settings_.out / fmt::format("{}.safetensors", name_of(stage.streams))).string(),
-                                io::read_binary_file(model_path(stage.name).string()));
+    if (last_of_kind && (anew || !std::filesystem::exists(model)))
+      io::write_file_atomically(model.string(), io::read_binary_file(model_path(stage.name).string()));
+  }
+
+  void finish_stage(const Stage& stage, const StageProgress& progress) {
+    publish(stage, true);
     run_["stages"][stage.name] = {{"epochs", progress.epoch},
                                   {"best_epoch", progress.best_epoch + 1},
                                   {"val_accuracy", progress.best_accuracy},
@@ -232,6 +264,19 @@ class Schedule {
 
 }  // namespace
 
-bool run_schedule(backend::Backend& backend, const RunSettings& settings) { return Schedule(backend, settings).run(); }
+void RunSettings::validate() const {
+  if (workers < 0 || workers > io::kMostWorkers)
+    throw std::invalid_argument(
+        fmt::format("[train] expected 0 to {} loader threads (--workers), found {}", io::kMostWorkers, workers));
+  if (!(checkpoint_minutes >= 0 && std::isfinite(checkpoint_minutes)))
+    throw std::invalid_argument(fmt::format(
+        "[train] expected 0 or more minutes between checkpoints (--checkpoint-minutes), found {}", checkpoint_minutes));
+  make_cache_budget(cache_gb);  // complains
+}
+
+bool run_schedule(backend::Backend& backend, const RunSettings& settings) {
+  settings.validate();
+  return Schedule(backend, settings).run();
+}
 
 }  // namespace avsr::pipeline

@@ -25,11 +25,15 @@ struct RunSettings {
   double cache_gb = 0;  // memory for decoded clips, in GB; 0: half of what there is
   const std::atomic<bool>* stop = nullptr;
   Reporter reporter;
+
+  void validate() const;  // throws std::invalid_argument
 };
 
 // True when all wanted stages are finished, false when the user stopped it. A stage whose inputs come from a stage that
 // is neither finished nor asked for is a std::runtime_error before anything is trained; so is a folder that holds a run
-// without `resume`, and with it one that holds none, or one of another recipe or data.
+// without `resume`, and with it one that holds none, one of other data, or one whose begun stages were trained by
+// other values of the recipe. Changes of stages that are not begun are taken over. std::invalid_argument for settings
+// that cannot be.
 bool run_schedule(backend::Backend& backend, const RunSettings& settings);
 
 }  // namespace avsr::pipeline

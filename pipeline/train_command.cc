@@ -106,6 +106,7 @@ int run_train(const Arguments& arguments) {
       "nothing.\nStopped by Ctrl-C or killed, it goes on with --resume.",
       "avsr train words-small --data data --out run");
   if (parsed.help) return 0;
+  run.validate();
   run.recipe = load_recipe(recipe, overrides);
   run.out = out;
   run.stages = split_list(stages);

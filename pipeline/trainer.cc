@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <limits>
 #include <optional>
 #include <sstream>
 #include <stdexcept>
@@ -33,6 +34,13 @@ std::vector<std::optional<double>> levels_of(const DataSettings& data) {
   if (data.clean) levels.emplace_back();
   levels.insert(levels.end(), data.noise_levels_db.begin(), data.noise_levels_db.end());
   return levels;
+}
+
+// Of a line of the log; beyond all epochs where it is damaged.
+int epoch_of(const std::string& line) {
+  const nlohmann::json entry = nlohmann::json::parse(line, nullptr, false);
+  const bool whole = entry.is_object() && entry.contains("epoch") && entry["epoch"].is_number_integer();
+  return whole ? entry["epoch"].get<int>() : std::numeric_limits<int>::max();
 }
 
 class StageTrainer {
@@ -246,13 +254,14 @@ class StageTrainer {
     io::write_file_atomically(log_path().string(), std::string_view(old + line.dump() + "\n"));
   }
 
-  // A run killed between writing the log and the checkpoint repeats that epoch: its old line goes.
+  // A run killed between writing the log and the checkpoint repeats that epoch: its old line goes. So does one that is
+  // damaged: it is only there to be looked at.
   void trim_log() const {
     if (!std::filesystem::exists(log_path())) return;
     std::istringstream lines(io::read_text_file(log_path().string()));
     std::string kept;
     for (std::string line; std::getline(lines, line);)
-      if (nlohmann::json::parse(line).at("epoch").get<int>() <= progress_.epoch) kept += line + "\n";
+      if (epoch_of(line) <= progress_.epoch) kept += line + "\n";
     io::write_file_atomically(log_path().string(), std::string_view(kept));
   }
 
@@ -292,6 +301,7 @@ class StageTrainer {
 
 StageResult train_stage(backend::Backend& backend, const StageSettings& settings) {
   std::filesystem::create_directories(settings.folder);
+  io::remove_abandoned_temporaries(settings.folder.string());
   return StageTrainer(backend, settings).run();
 }
 

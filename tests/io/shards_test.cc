@@ -1,6 +1,7 @@
 // Packed clips: round trips, random access with and without the index. Damage is in damaged_shards_test.cc.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <thread>
 
@@ -108,6 +109,23 @@ TEST(Shards, ReadsWithoutIndexAndWithAStaleOne) {
   expect_same(ShardDataset::open(folder / "data").read(3), clips[3]);
   std::filesystem::remove(folder / "data/train-000000.idx");
   expect_same(ShardDataset::open(folder / "data").read(3), clips[3]);
+}
+
+TEST(Shards, AChangedIndexDoesNotCount) {
+  const TemporaryFolder folder;
+  write_clips(folder.path(), some_clips(4));
+  const std::string index = folder / "train-000000.idx", whole = read_text_file(index);
+  std::string changed = whole;
+  changed.replace(changed.find("ABOUT"), 5, "ABOVE");
+  write_file_atomically(index, changed);
+  EXPECT_EQ(ShardDataset::open(folder.path()).record(0).clip.label, "ABOUT");
+}
+
+TEST(Shards, APipeIsNoShard) {
+  const TemporaryFolder folder;
+  write_clips(folder.path(), some_clips(1));
+  ASSERT_EQ(mkfifo((folder / "pipe.tar").c_str(), 0600), 0);
+  EXPECT_THAT(error_of<std::runtime_error>([&] { ShardDataset::open(folder.path()); }), HasSubstr("pipe.tar"));
 }
 
 // Packed again by the tar program with long-name extensions before each header.

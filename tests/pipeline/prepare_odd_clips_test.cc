@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "io/shards.h"
+#include "pipeline/dataset.h"
 #include "tests/pipeline/prepare_fixture.h"
 
 namespace avsr::pipeline {
@@ -70,6 +71,43 @@ TEST_F(Prepare, ChangedWordsAreAnotherPlan) {
   EXPECT_TRUE(prepare_corpus(options).already_done);
   put(corpus / "m.csv", "path,split,transcript,start,end\nYES/train/YES_00001.mp4,train,oh no!,0.2,0.9\n");
   EXPECT_THAT(failure_of([&] { prepare_corpus(options); }), HasSubstr("another folder"));
+}
+
+TEST_F(Prepare, ChangesItsPlanWhileNothingIsPacked) {
+  options.crop = "tracked";
+  options.face_model = folder / "none.dat";
+  EXPECT_THAT(failure_of([&] { prepare_corpus(options); }), HasSubstr("none.dat"));
+  options.crop = "fixed";
+  EXPECT_EQ(prepare_corpus(options).clips, 6);
+  fs::remove(options.out + "/dataset.json");
+  options.box.top = 100;
+  EXPECT_THAT(failure_of([&] { prepare_corpus(options); }), HasSubstr("another folder"));
+}
+
+TEST_F(Prepare, OnlyTheShardsThatWereWrittenCount) {
+  prepare_corpus(options);
+  EXPECT_EQ(read_dataset_info(options.out).json["shards"].size(), 4u);
+  const std::string own = options.out + "/train-0000-000000.tar", foreign = options.out + "/other.tar";
+  const auto complaint = [&] { return failure_of([&] { read_dataset_info(options.out); }); };
+  fs::copy_file(own, foreign);
+  EXPECT_THAT(complaint(), testing::AllOf(HasSubstr(foreign), HasSubstr("move it out")));
+  fs::remove(foreign);
+  EXPECT_EQ(complaint(), "");
+  fs::resize_file(own, fs::file_size(own) + 1);
+  EXPECT_THAT(complaint(), testing::AllOf(HasSubstr(own), HasSubstr("bytes"), HasSubstr("avsr prepare")));
+  fs::remove(own);
+  EXPECT_THAT(complaint(), testing::AllOf(HasSubstr(own), HasSubstr("no such file")));
+}
+
+TEST_F(Prepare, FindsAClipDoubtfulWhoseEndLiesBeyondItsFile) {
+  put(corpus / "m.csv",
+      "path,split,transcript,start,end\nYES/train/YES_00001.mp4,train,yes,0.2,100\n"
+      "YES/train/YES_00002.mp4,train,yes,0.2,1.16\n");
+  options.corpus = (corpus / "m.csv").string();
+  options.crop = "fixed";
+  EXPECT_THAT(prepare_corpus(options).reasons, ElementsAre(Pair("ends_early", 1), Pair("ok", 1)));
+  const json row = read_json(options.out + "/quality.json")["not_ok"][0];
+  EXPECT_EQ(row["notes"][0], "the file ends 98.84 s before the clip's end at 100 s: the clip is shorter");
 }
 
 TEST_F(Prepare, RefusesABoxBeyondAnyImage) {

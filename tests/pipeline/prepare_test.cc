@@ -104,6 +104,11 @@ TEST_F(Prepare, RefusesWhatCannotBe) {
   bad = options;
   bad.clips_per_shard = 0;
   EXPECT_THROW(prepare_corpus(bad), std::invalid_argument);
+  for (const int workers : {-1, 1'000'000'000}) {
+    bad = options;
+    bad.workers = workers;
+    EXPECT_THROW(prepare_corpus(bad), std::invalid_argument);
+  }
   EXPECT_FALSE(fs::exists(options.out)) << "nothing is written for them";
   fs::remove_all(corpus / "YES");
   fs::remove_all(corpus / "NO/test");

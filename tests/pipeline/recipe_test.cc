@@ -110,6 +110,23 @@ TEST(Recipe, OverridesReachOnlyWhatTheyName) {
   EXPECT_THAT(complaint(small_recipe_text(), {"stages.a-conv.epoch=2"}), HasSubstr("'epoch'"));
   EXPECT_THAT(complaint(small_recipe_text(), {"stages.nowhere.epochs=2"}), HasSubstr("'nowhere'"));
   EXPECT_THAT(complaint(small_recipe_text(), {"seed"}), HasSubstr("KEY=VALUE"));
+  EXPECT_THAT(complaint(small_recipe_text(), {"name=["}), AllOf(HasSubstr("my.yaml"), HasSubstr("'name=['")));
+  EXPECT_THAT(complaint(small_recipe_text(), {"name=&a [*a]"}), HasSubstr("an alias hold itself"));
+}
+
+TEST(Recipe, TextsMustBeUtf8) {
+  EXPECT_THAT(complaint(replaced(small_recipe_text(), "name: small", "name: \"caf\xE9\"")),
+              AllOf(HasSubstr("my.yaml:1:"), HasSubstr("UTF-8")));
+  EXPECT_THAT(complaint(small_recipe_text(), {"name=caf\xE9"}), HasSubstr("UTF-8"));
+}
+
+TEST(Recipe, IsComparedByItsValues) {
+  const Recipe recipe = small_recipe();
+  const std::string remark = replaced(small_recipe_text(), "data:\n  crop: 20", "# a remark\ndata:\n  crop:   20");
+  EXPECT_EQ(differences(recipe, parse_recipe(remark, "b.yaml"), {"a-conv"}), std::vector<std::string>{});
+  const Recipe other = small_recipe({"data.size=18", "stages.*.rate=0.5", "description=another"});
+  EXPECT_EQ(differences(recipe, other, {}), std::vector<std::string>{});
+  EXPECT_THAT(differences(recipe, other, {"a-conv"}), testing::UnorderedElementsAre("data.size", "stages.a-conv.rate"));
 }
 
 TEST(Rate, FollowsTheDecay) {
