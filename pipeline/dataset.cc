@@ -84,9 +84,9 @@ io::ClipPart part_of(models::Streams streams) {
   return streams == models::Streams::video ? io::ClipPart::kVideo : io::ClipPart::kAudio;
 }
 
-Stretch cut_stretch(const StoredClip& clip, int first_frame, int frames) {
+Stretch cut_stretch(const StoredClip& clip, int first_frame, int frames, io::ClipPart part) {
   Stretch stretch;
-  if (clip.mouth.count > 0) {
+  if (clip.mouth.count > 0 && part != io::ClipPart::kAudio) {
     stretch.mouth = {frames, clip.mouth.height, clip.mouth.width, {}};
     stretch.mouth.pixels.resize(stretch.mouth.frame_size() * frames);
     for (int t = 0; t < frames; ++t) {
@@ -94,7 +94,7 @@ Stretch cut_stretch(const StoredClip& clip, int first_frame, int frames) {
       std::copy_n(source, clip.mouth.frame_size(), stretch.mouth.frame(t));
     }
   }
-  if (!clip.samples.empty()) {
+  if (!clip.samples.empty() && part != io::ClipPart::kVideo) {
     stretch.audio.samples.assign(static_cast<size_t>(frames) * io::kSamplesPerFrame, 0.f);
     const int64_t offset = static_cast<int64_t>(first_frame) * io::kSamplesPerFrame;
     const int64_t first = std::max<int64_t>(0, -offset);

@@ -43,7 +43,7 @@ struct Stretch {
   io::Frames mouth;
   io::Waveform audio;
 };
-Stretch cut_stretch(const StoredClip& clip, int first_frame, int frames);
+Stretch cut_stretch(const StoredClip& clip, int first_frame, int frames, io::ClipPart part = io::ClipPart::kBoth);
 
 // First frame of the window of `frames` frames around the middle of a word.
 int window_start(const io::Word& word, int frames);

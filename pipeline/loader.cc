@@ -40,7 +40,7 @@ std::vector<int> order_of(const Dataset& dataset, const LoaderSettings& settings
 class ExampleMaker {
  public:
   ExampleMaker(const Dataset& dataset, const BatchWriter& writer, const LoaderSettings& settings)
-      : dataset_(dataset), writer_(writer), settings_(settings) {}
+      : dataset_(dataset), writer_(writer), settings_(settings), part_(part_of(writer.config().streams)) {}
 
   void make(int sample_id, int b, HostBatch& batch) const {
     const Sample& sample = dataset_.samples()[static_cast<size_t>(sample_id)];
@@ -68,16 +68,19 @@ class ExampleMaker {
   Stretch cut(const Sample& sample) const {
     const std::shared_ptr<const StoredClip> clip = dataset_.clip(sample.clip);
     const bool moves = settings_.shift_frames != 0 || settings_.augment.speed != 0;
-    if (!settings_.training || sample.whole || !moves) return cut_stretch(*clip, sample.first_frame, sample.frames);
+    if (!settings_.training || sample.whole || !moves)
+      return cut_stretch(*clip, sample.first_frame, sample.frames, part_);
     const double speed = 1 + draw(sample, kSpeed, settings_.augment.speed);
     const double shift = draw(sample, kShift, settings_.shift_frames), whole = std::round(shift), later = shift - whole;
     const int first = sample.first_frame + static_cast<int>(whole);
     // Longer by an even number of frames, so that the middle stays the middle.
     const int more = std::max(0, static_cast<int>(std::ceil(sample.frames * (speed - 1) / 2)) + 1);
-    Stretch stretch = cut_stretch(*clip, first - more, sample.frames + 2 * more);
-    stretch.mouth = preprocessing::middle_at_speed(stretch.mouth, sample.frames, speed, later);
-    stretch.audio = preprocessing::middle_at_speed(
-        stretch.audio, static_cast<size_t>(sample.frames) * io::kSamplesPerFrame, speed, later * io::kSamplesPerFrame);
+    Stretch stretch = cut_stretch(*clip, first - more, sample.frames + 2 * more, part_);
+    if (writer_.video()) stretch.mouth = preprocessing::middle_at_speed(stretch.mouth, sample.frames, speed, later);
+    if (writer_.audio())
+      stretch.audio =
+          preprocessing::middle_at_speed(stretch.audio, static_cast<size_t>(sample.frames) * io::kSamplesPerFrame,
+                                         speed, later * io::kSamplesPerFrame);
     return stretch;
   }
   void change_video(const Sample& sample, io::Frames& mouth) const {
@@ -102,6 +105,7 @@ class ExampleMaker {
   const Dataset& dataset_;
   const BatchWriter& writer_;
   const LoaderSettings& settings_;
+  io::ClipPart part_;  // what the network reads
 };
 
 }  // namespace
@@ -116,6 +120,7 @@ struct Loader::Impl {
     const auto size = static_cast<size_t>(settings.batch);
     batches = static_cast<int>((order.size() + size - 1) / size);
     if (settings.workers <= 0) settings.workers = std::max(1, allowed_cores() / 2);
+    settings.workers = std::min(settings.workers, io::kMostWorkers);
     if (settings.ahead <= 0) settings.ahead = 2 * settings.workers;
     next_made = next_taken = settings.first_batch;
     threads = io::start_threads(settings.workers, [this] {

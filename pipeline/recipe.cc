@@ -180,6 +180,10 @@ Stage read_stage(const YAML::Node& node, const std::string& origin, const std::s
   map.read_enum("loss", stage.loss.form, kLossNames);
   map.read("label_smoothing", stage.loss.label_smoothing, 0.f, 0.9f);
   map.read("middle_steps", stage.loss.middle_steps, 0, 65536);
+  if (stage.back_end == models::BackEnd::temporal_conv && stage.loss.middle_steps > 0)
+    complain(node, origin,
+             fmt::format("stage '{}': middle_steps is for the recurrent back end: temporal_conv gives one step a clip",
+                         stage.name));
   stage.optimizer = read_optimizer(map.node("optimizer"), origin);
   map.read("rate", stage.rate, 1e-9, 10.0);
   map.read_enum("decay", stage.decay, kDecayNames);

@@ -73,8 +73,10 @@ struct Recipe {
   models::NetworkConfig network;  // streams, back end and labels are set for each stage
   DataSettings data;
   std::vector<Stage> stages;
-  std::string text;     // the YAML it was read from
-  nlohmann::json tree;  // the same as values, overrides included: what two recipes are compared by
+  std::string text;  // the YAML it was read from
+  // The same as a tree of keys and texts (anchors merged, overrides included; 1e-3 and 0.001 differ): what two recipes
+  // are compared by.
+  nlohmann::json tree;
 };
 
 // Reads a recipe. `overrides` are KEY=VALUE with a path as key: "seed=7", "data.size=44", "stages.fusion.epochs=3", or

@@ -113,8 +113,9 @@ class Schedule {
     if (const std::vector<std::string> changes = differences(before, recipe_, begun); !changes.empty())
       throw std::runtime_error(fmt::format(
           "[train] {} holds a run of another recipe ({}): its stages {} were trained with other values of {}. Take "
-          "these back, or choose another folder",
-          settings_.out.string(), file, fmt::join(begun, ", "), fmt::join(changes, ", ")));
+          "these back, choose another folder, or go on as it began: avsr train {} --data {} --out {} --resume",
+          settings_.out.string(), file, fmt::join(begun, ", "), fmt::join(changes, ", "), file, settings_.data,
+          settings_.out.string()));
     say(fmt::format("the recipe has changed since the run began, in no stage that is begun: {} is written anew", file));
     io::write_file_atomically(file, std::string_view(recipe_.text));
     run_["recipe"] = recipe_.name;

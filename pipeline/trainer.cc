@@ -43,6 +43,11 @@ int epoch_of(const std::string& line) {
   return whole ? entry["epoch"].get<int>() : std::numeric_limits<int>::max();
 }
 
+backend::CrossEntropySpec without_smoothing(backend::CrossEntropySpec loss) {
+  loss.label_smoothing = 0;
+  return loss;
+}
+
 class StageTrainer {
  public:
   StageTrainer(backend::Backend& backend, const StageSettings& settings)
@@ -54,7 +59,7 @@ class StageTrainer {
         writer_(settings.rule, network_->config()),
         inputs_(backend, writer_),
         scorer_(backend, stage_.loss, network_->config().labels),
-        validation_scorer_(backend, {stage_.loss.form, 0, stage_.loss.middle_steps}, network_->config().labels),
+        validation_scorer_(backend, without_smoothing(stage_.loss), network_->config().labels),
         optimizer_(stage_.optimizer, network_->parameters(), freeze()) {
     network_->set_statistics_move(stage_.statistics_move);
     if (std::filesystem::exists(checkpoint_path())) {

@@ -148,13 +148,14 @@ struct CrossEntropySpec {
   auto operator<=>(const CrossEntropySpec&) const = default;
 };
 
-// The steps of a clip that count: [first, first + count) of its valid ones. A clip of fewer than `middle` counts whole.
+// The steps of a clip that count: [first, first + count) of its valid ones, around step valid / 2, where a window has
+// its word's middle. A clip of fewer than `middle` steps counts whole.
 struct CountedSteps {
   int first, count;
 };
 inline CountedSteps counted_steps(int valid, int middle) {
   const int count = middle > 0 && middle < valid ? middle : valid;
-  return {(valid - count) / 2, count};
+  return {(valid - count + 1) / 2, count};
 }
 
 class CrossEntropy {

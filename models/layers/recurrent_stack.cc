@@ -87,15 +87,19 @@ const Tensor& RecurrentStack::run_layer(OneLayer& layer, const Tensor& x, bool k
   return layer.y;
 }
 
-// One form is kept, not one for each shape: only the last batch differs from the others, and recurrent weights are
-// large.
+// Two forms: of full batches and of the remainder. More would be dear, as recurrent weights are large.
 const Tensor& RecurrentStack::packed_for(OneLayer& layer, backend::Recurrent& kernel) {
-  if (layer.packed_shape != layer.x.shape || !arena_.still_holds(layer.packed_version, layer.frozen())) {
-    kernel.pack(layer.values(), layer.packed);
-    layer.packed_shape = layer.x.shape;
+  auto& [latest, other] = layer.packed;
+  if (!arena_.still_holds(layer.packed_version, layer.frozen())) {
+    latest.shape = other.shape = {};
     layer.packed_version = arena_.version();
   }
-  return layer.packed;
+  if (latest.shape != layer.x.shape) std::swap(latest, other);
+  if (latest.shape != layer.x.shape) {
+    kernel.pack(layer.values(), latest.weights);
+    latest.shape = layer.x.shape;
+  }
+  return latest.weights;
 }
 
 const Tensor& RecurrentStack::forward(const Tensor& x, const Lengths* lengths, bool training, uint64_t step_seed,

@@ -33,6 +33,10 @@ class RecurrentStack {
   void backward(backend::Tensor& dy, backend::Tensor& dx);
 
  private:
+  struct PackedWeights {
+    backend::Shape shape;  // of the input
+    backend::Tensor weights;
+  };
   struct OneLayer {
     backend::RecurrentSpec spec;
     std::array<std::array<Parameter*, 4>, 2> parameters;
@@ -40,8 +44,8 @@ class RecurrentStack {
     bool dropped = false;
     uint64_t seed = 0;
     backend::Tensor dropped_x, x, y, saved;  // x: what the kernel read
-    backend::Tensor packed;                  // inference: the weights in the back end's form, for inputs of this shape
-    backend::Shape packed_shape;
+    // Inference: the weights in the back end's form, for inputs of two shapes, the one used last first.
+    std::array<PackedWeights, 2> packed;
     uint64_t packed_version = 0;
     bool frozen() const;
     std::array<backend::DirectionParameters, 2> values() const;

@@ -56,6 +56,7 @@ const std::vector<Foreign>& foreign_libraries() {
       {"Boost.Program_options", std::regex("boost/program_options.*"), {"pipeline/"}},
       {"dlib", std::regex("dlib/.*"), {"preprocessing/"}},
       {"oneDNN", std::regex("(oneapi/dnnl/)?dnnl.*"), {"models/backend/cpu/"}},
+      {"GoogleTest", std::regex("g(test|mock)/.*"), {}},
       {"CUDA",
        std::regex("(cuda|cudnn|cublas|curand|nccl|cub/|thrust/|cooperative_groups|mma\\.h|nvrtc).*"),
        {"models/backend/cuda/"}},

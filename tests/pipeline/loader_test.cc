@@ -9,6 +9,7 @@
 #include <set>
 #include <stdexcept>
 #include <thread>
+#include <tuple>
 
 #include "pipeline/pinning.h"
 #include "tests/pipeline/small_corpus.h"

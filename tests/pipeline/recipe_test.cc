@@ -81,6 +81,7 @@ TEST(Recipe, WrongValuesAreRefused) {
   EXPECT_THAT(complaint(replaced(small_recipe_text(), "streams: audio", "streams: sound")),
               HasSubstr("audio, video, audiovisual"));
   EXPECT_THAT(complaint(replaced(small_recipe_text(), "crop: 20", "crop: -1")), HasSubstr("my.yaml"));
+  EXPECT_THAT(complaint(small_recipe_text(), {"stages.v-conv.middle_steps=3"}), HasSubstr("one step a clip"));
   EXPECT_THAT(complaint(replaced(small_recipe_text(), "rate: 3.0e-3", "rate: .nan")), HasSubstr("'.nan'"));
   EXPECT_THAT(complaint(replaced(small_recipe_text(), "levels_db: [10, 0]", "levels_db: [10, .inf]")),
               HasSubstr("'levels_db'"));

@@ -228,11 +228,13 @@ TEST_F(ScheduleTest, KilledAnywhereAndResumedEndsAtTheSameBits) {
 }
 
 TEST_F(ScheduleTest, LearnsAndIsEvaluatedInNoise) {
-  RunSettings run = settings("learn", {"stages.a-conv.epochs=25", "stages.a-rec.epochs=10", "stages.a-rec.rate=0.01"});
+  RunSettings run = settings("learn", {"stages.a-conv.epochs=25", "stages.a-rec.epochs=10", "stages.a-rec.rate=0.01",
+                                       "stages.a-rec.middle_steps=9"});
   run.stages = {"a-conv", "a-rec"};
   ASSERT_TRUE(run_schedule(*backend_, run));
   std::vector<std::unique_ptr<Recognizer>> models;
   models.push_back(std::make_unique<Recognizer>(*backend_, folder_ / "learn/audio.safetensors"));
+  EXPECT_EQ(models::read_model_header(folder_ / "learn/audio.safetensors").averaging.middle_steps, 9);
 
   EvaluationSettings evaluation;
   evaluation.data = folder_ / "data";

@@ -23,7 +23,7 @@ Doubles reference(const CrossEntropySpec& spec, const Doubles& z, const Doubles&
   };
   for (size_t b = 0; b < lengths.size(); ++b) {
     const auto valid = static_cast<size_t>(lengths[b]), middle = static_cast<size_t>(spec.middle_steps);
-    const size_t count = middle ? std::min(middle, valid) : valid, first = (valid - count) / 2;
+    const size_t count = middle ? std::min(middle, valid) : valid, first = (valid - count + 1) / 2;
     Doubles mean(classes, 0.0);
     double frames = 0;
     for (size_t t = first; t < first + count; ++t) {
@@ -113,6 +113,8 @@ TEST(CrossEntropy, TheFormsDifferWhereFramesDisagree) {
 TEST(CrossEntropy, OnlyTheMiddleStepsCount) {
   EXPECT_EQ(counted_steps(29, 5).first, 12);  // 12 + 5 + 12
   EXPECT_EQ(counted_steps(29, 5).count, 5);
+  EXPECT_EQ(counted_steps(28, 1).first, 14);
+  EXPECT_EQ(counted_steps(28, 3).first, 13);
   EXPECT_EQ(counted_steps(3, 5).count, 3);  // a short clip counts whole
   EXPECT_EQ(counted_steps(7, 0).count, 7);
   const std::vector<float> logits{9, 0, 0, 3, 9, 0}, target{0, 1};
