@@ -220,8 +220,9 @@ void MediaReader::Impl::finish() {
     }
     if (video->resized()) note("pictures of another size than the first one's were scaled to it");
   }
-  const double missing = static_cast<double>(missing_sound) / kSampleRate;
-  if (missing > kNotableSeconds) note(fmt::format("sound ends {:.2f} s before the video: silence added", missing));
+  info.silence_seconds = static_cast<double>(missing_sound) / kSampleRate;
+  if (info.silence_seconds > kNotableSeconds)
+    note(fmt::format("sound ends {:.2f} s before the video: silence added", info.silence_seconds));
   if (video && audio && !audio_ended && !options.end_seconds && audio->decoder().header_end_seconds() > 0) {
     const double rest = audio->decoder().header_end_seconds() - video->zero_seconds() -
                         static_cast<double>(position) / kFramesPerSecond;

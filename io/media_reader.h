@@ -52,6 +52,7 @@ struct MediaInfo {
   double duration_seconds = 0;                // as the container or a track says; 0 when none does
   std::string video_codec, audio_codec, pixel_format;
   int audio_rate = 0, audio_channels = 0;  // of the source
+  double silence_seconds = 0;              // added where the sound ends before the frames that were read
   bool damaged = false;
   std::vector<std::string> notes;  // sentences for people, e.g. "video resampled from 30 to 25 frames a second"
 };
@@ -74,7 +75,7 @@ class MediaReader {
   MediaReader& operator=(MediaReader&&) noexcept;
   ~MediaReader();
 
-  const MediaInfo& info() const;       // complete (notes, damaged) once next_chunk() has returned false
+  const MediaInfo& info() const;  // complete (notes, silence_seconds, damaged) once next_chunk() has returned false
   bool next_chunk(MediaChunk& chunk);  // false at the end, with an empty chunk
 
  private:

@@ -51,33 +51,37 @@ std::vector<std::string> labels_of(const io::ShardDataset& shards) {
   return {labels.begin(), labels.end()};
 }
 
-[[noreturn]] void refuse_shard(const std::filesystem::path& shard, const std::string& expected,
-                               const std::string& found, const std::string& help) {
-  throw std::runtime_error(
-      fmt::format("[data] {}: expected {} (dataset.json), found {}: {}", shard.string(), expected, found, help));
+using ShardBytes = std::map<std::string, uint64_t>;
+
+std::filesystem::path dataset_file(const std::string& folder) { return std::filesystem::path(folder) / "dataset.json"; }
+
+// With "shards" being ShardBytes, where it is there: older files have none.
+nlohmann::json read_dataset_file(const std::string& folder) {
+  const std::string path = dataset_file(folder).string();
+  try {
+    nlohmann::json dataset = nlohmann::json::parse(io::read_text_file(path));
+    if (dataset.contains("shards")) static_cast<void>(dataset["shards"].get<ShardBytes>());
+    return dataset;
+  } catch (const nlohmann::json::exception& error) {
+    throw std::runtime_error(fmt::format("[data] {} is damaged: {}; run `avsr prepare` again", path, error.what()));
+  }
 }
 
 // A shard copied from elsewhere, exchanged or lost would change what is learned without a word.
-void check_shards(const std::string& folder, const nlohmann::json& dataset) {
-  if (!dataset.contains("shards")) return;  // older ones list none
-  auto listed = dataset["shards"].get<std::map<std::string, uint64_t>>();
-  const std::string again = "run `avsr prepare` again, which packs it anew";
-  for (const std::filesystem::path shard : io::list_shards(folder)) {
-    const auto known = listed.find(shard.filename());
-    if (known == listed.end())
-      refuse_shard(shard, "only shards that `avsr prepare` wrote here", "another", "move it out of the folder");
-    std::error_code error;
-    const uint64_t bytes = std::filesystem::file_size(shard, error);
-    if (error || bytes != known->second)
-      refuse_shard(shard, fmt::format("{} bytes", known->second),
-                   error ? error.message() : fmt::format("{} bytes", bytes), again);
-    listed.erase(known);
-  }
-  for (const auto& [name, bytes] : listed)
-    refuse_shard(std::filesystem::path(folder) / name, fmt::format("{} bytes", bytes), "no such file", again);
+void check_shard(const std::filesystem::path& shard, uint64_t expected) {
+  std::error_code error;
+  const uint64_t bytes = std::filesystem::file_size(shard, error);
+  if (!error && bytes == expected) return;
+  throw std::runtime_error(fmt::format(
+      "[data] {}: expected {} bytes (dataset.json), found {}: run `avsr prepare` again, which packs it anew",
+      shard.string(), expected, error ? error.message() : fmt::format("{} bytes", bytes)));
 }
 
 }  // namespace
+
+models::Streams together(const std::set<models::Streams>& kinds) {
+  return kinds.size() == 1 ? *kinds.begin() : models::Streams::audiovisual;
+}
 
 io::ClipPart part_of(models::Streams streams) {
   if (streams == models::Streams::audiovisual) return io::ClipPart::kBoth;
@@ -113,23 +117,17 @@ int window_start(const io::Word& word, int frames) {
 }
 
 DatasetInfo read_dataset_info(const std::string& folder) {
-  const std::filesystem::path path = std::filesystem::path(folder) / "dataset.json";
-  if (!std::filesystem::exists(path))
+  if (!std::filesystem::exists(dataset_file(folder)))
     throw std::runtime_error(
         fmt::format("[data] {} has no dataset.json: expected a folder made by `avsr prepare`", folder));
   DatasetInfo info;
-  try {
-    info.json = nlohmann::json::parse(io::read_text_file(path.string()));
-    check_shards(folder, info.json);
-  } catch (const nlohmann::json::exception& error) {
-    throw std::runtime_error(
-        fmt::format("[data] {} is damaged: {}; run `avsr prepare` again", path.string(), error.what()));
-  }
+  info.json = read_dataset_file(folder);
+  const std::vector<std::string> shards = shards_of(folder);
   if (info.json.contains("hash") && info.json["hash"].is_string()) {
     info.hash = info.json["hash"].get<std::string>();
     return info;
   }
-  const io::ShardDataset all = io::ShardDataset::open(folder);
+  const io::ShardDataset all = io::ShardDataset::open(shards);
   uint64_t hash = 0;
   for (int i = 0; i < all.size(); ++i) {
     const io::ClipRecord& record = all.record(i);
@@ -141,8 +139,26 @@ DatasetInfo read_dataset_info(const std::string& folder) {
   return info;
 }
 
+std::vector<std::string> shards_of(const std::string& folder) {
+  nlohmann::json dataset;
+  if (std::filesystem::exists(dataset_file(folder))) dataset = read_dataset_file(folder);
+  std::vector<std::string> shards;
+  if (dataset.contains("shards")) {
+    for (const auto& [name, bytes] : dataset["shards"].get<ShardBytes>()) {
+      shards.push_back((std::filesystem::path(folder) / name).string());
+      check_shard(shards.back(), bytes);
+    }
+  } else if (std::filesystem::is_directory(folder)) {
+    shards = io::list_shards(folder);
+  }
+  if (shards.empty())
+    throw std::runtime_error(
+        fmt::format("[data] {} holds no prepared clips (*.tar): expected a folder made by `avsr prepare`", folder));
+  return shards;
+}
+
 std::unique_ptr<Dataset> Dataset::open(const std::string& folder, const std::string& split, const Settings& settings) {
-  io::ShardDataset shards = io::ShardDataset::open(folder, split);
+  io::ShardDataset shards = io::ShardDataset::open(shards_of(folder), split);
   std::unique_ptr<Dataset> dataset(new Dataset(std::move(shards), settings));
   if (dataset->samples_.empty())
     throw std::runtime_error(fmt::format("[data] {} has no usable clip of split '{}'{}", folder, split,

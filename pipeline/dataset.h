@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,9 @@ struct Sample {
   std::string key;    // unique: the clip's key, with "/N" for its Nth word
 };
 
+// The streams that serve all of these: the one kind, else both.
+models::Streams together(const std::set<models::Streams>& kinds);
+
 // What of a clip these streams need decoded.
 io::ClipPart part_of(models::Streams streams);
 
@@ -49,13 +53,18 @@ Stretch cut_stretch(const StoredClip& clip, int first_frame, int frames, io::Cli
 int window_start(const io::Word& word, int frames);
 
 // What `avsr prepare` wrote about a folder (dataset.json), and the hash of its clips (of their records, where it wrote
-// none). Throws std::runtime_error naming the file where dataset.json is missing or damaged, or the folder's shards are
-// not those that it lists.
+// none). Throws std::runtime_error naming the file where dataset.json is missing or damaged, or a shard that it lists
+// is gone or of another length.
 struct DatasetInfo {
   nlohmann::json json;
   std::string hash;  // hex digits
 };
 DatasetInfo read_dataset_info(const std::string& folder);
+
+// Paths of a folder's shards, in order of name: those that dataset.json lists and no others, each found there and of
+// the length that it had; the folder's *.tar where there is no list. Throws std::runtime_error naming the file and what
+// was expected of it, or the folder without any.
+std::vector<std::string> shards_of(const std::string& folder);
 
 // The examples of one split. Decoded clips are kept in memory while they fit.
 class Dataset {

@@ -9,6 +9,7 @@
 #include <regex>
 #include <stdexcept>
 
+#include "io/parallel.h"
 #include "models/backend/cpu/cpu_backend.h"
 #include "pipeline/pinning.h"
 
@@ -54,6 +55,8 @@ std::unique_ptr<backend::Backend> open_cuda(int device) {
 
 std::unique_ptr<backend::Backend> open_device(const std::string& device, int threads, std::string* why_no_gpu) {
   static const std::regex kCuda("cuda(:([0-9]{1,3}))?");
+  if (threads < 0 || threads > io::kMostWorkers)
+    throw std::invalid_argument(fmt::format("--threads: expected 0 to {}, got {}", io::kMostWorkers, threads));
   const auto open_cpu = [&] { return backend::cpu::make_cpu_backend(threads > 0 ? threads : allowed_cores()); };
   if (device == "cpu") return open_cpu();
   if (device == "auto") {

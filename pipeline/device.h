@@ -14,7 +14,8 @@ namespace avsr::pipeline {
 //   extern "C" avsr::backend::Backend* avsr_open_cuda(int device, char* error, size_t error_bytes)
 // which returns null and one line of text when the device cannot be used.
 // why_no_gpu, where given, gets one line when "auto" found a plug-in or a GPU that it cannot use; else it stays as it
-// is. Throws std::invalid_argument on another name, std::runtime_error with one line when the device is absent.
+// is. Throws std::invalid_argument on another name or number of threads, std::runtime_error with one line when the
+// device is absent.
 std::unique_ptr<backend::Backend> open_device(const std::string& device, int threads = 0,
                                               std::string* why_no_gpu = nullptr);
 

@@ -19,7 +19,7 @@ namespace {
 models::Streams streams_of(const std::vector<std::unique_ptr<Recognizer>>& models) {
   std::set<models::Streams> kinds;
   for (const auto& model : models) kinds.insert(model->streams());
-  return kinds.size() == 1 ? *kinds.begin() : models::Streams::audiovisual;
+  return together(kinds);
 }
 
 // Names for the table: the file's, without ending; the folder too where two are alike.
@@ -73,12 +73,6 @@ std::vector<int> run_level(Recognizer& model, const Dataset& dataset, const Nois
   return answers;
 }
 
-std::vector<uint8_t> hits_of(const std::vector<int>& answers, const std::vector<int>& words) {
-  std::vector<uint8_t> hits(answers.size());
-  for (size_t i = 0; i < answers.size(); ++i) hits[i] = answers[i] == words.at(i) ? 1 : 0;
-  return hits;
-}
-
 void check_models(const std::vector<std::unique_ptr<Recognizer>>& models, const DatasetInfo& info,
                   const EvaluationSettings& settings) {
   if (models.empty()) throw std::invalid_argument("[evaluate] no model given");
@@ -106,10 +100,23 @@ nlohmann::json describe(const std::vector<std::unique_ptr<Recognizer>>& models, 
 
 }  // namespace
 
-int64_t EvaluationRow::correct() const { return std::count(hits.begin(), hits.end(), uint8_t{1}); }
+std::vector<uint8_t> EvaluationRow::hits(const std::vector<int>& words) const {
+  std::vector<uint8_t> hits(answers.size());
+  for (size_t i = 0; i < answers.size(); ++i) hits[i] = answers[i] == words.at(i) ? 1 : 0;
+  return hits;
+}
 
-double EvaluationRow::accuracy() const {
-  return hits.empty() ? 0 : static_cast<double>(correct()) / static_cast<double>(hits.size());
+int64_t EvaluationRow::correct(const std::vector<int>& words) const {
+  const std::vector<uint8_t> right = hits(words);
+  return std::count(right.begin(), right.end(), uint8_t{1});
+}
+
+double EvaluationRow::accuracy(const std::vector<int>& words) const {
+  return answers.empty() ? 0 : static_cast<double>(correct(words)) / static_cast<double>(clips());
+}
+
+eval::Interval EvaluationRow::interval(const std::vector<int>& words) const {
+  return eval::wilson_interval(correct(words), clips());
 }
 
 TestNoise open_test_noise(const EvaluationSettings& settings, const Dataset& split,
@@ -125,7 +132,7 @@ TestNoise open_test_noise(const EvaluationSettings& settings, const Dataset& spl
   }
   preprocessing::BabbleSettings babble;
   babble.voices = settings.voices;
-  const io::ShardDataset other = io::ShardDataset::open(settings.data, "other");
+  const io::ShardDataset other = io::ShardDataset::open(shards_of(settings.data), "other");
   if (other.size() > 0) {
     Dataset::Settings wanted;
     wanted.streams = models::Streams::audio;
@@ -193,19 +200,18 @@ Evaluation evaluate(const std::vector<std::unique_ptr<Recognizer>>& models, cons
     for (const auto& level : settings.levels_db) {
       const auto start = std::chrono::steady_clock::now();
       const bool repeated = unhearing.has_value();
-      EvaluationRow row{names[m], models[m]->streams(), level, {}, {}};
+      EvaluationRow row{names[m], models[m]->streams(), level, {}};
       if (repeated) {
         row.answers = *unhearing;
       } else {
         row.answers = run_level(*models[m], *dataset, noisy ? &noise.source : nullptr, settings, level, tick);
       }
-      row.hits = hits_of(row.answers, evaluation.words);
       if (row.streams == models::Streams::video) unhearing = row.answers;
       const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
       if (reporter.say && !repeated)
         reporter.say(fmt::format("{} {}: {:.1f} % of {} clips, {:.0f} clips/s", names[m],
-                                 level ? fmt::format("{:g} dB", *level) : "clean", 100 * row.accuracy(),
-                                 row.hits.size(), static_cast<double>(row.hits.size()) / std::max(1e-9, seconds)));
+                                 level ? fmt::format("{:g} dB", *level) : "clean", 100 * row.accuracy(evaluation.words),
+                                 clips, static_cast<double>(clips) / std::max(1e-9, seconds)));
       evaluation.rows.push_back(std::move(row));
     }
   }

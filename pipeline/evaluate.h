@@ -32,11 +32,13 @@ struct EvaluationRow {
   std::string model;  // its name in the tables
   models::Streams streams = models::Streams::audiovisual;
   std::optional<double> snr_db;
-  std::vector<int> answers;   // per clip, in the split's order: index of the label
-  std::vector<uint8_t> hits;  // whether it was right
-  int64_t correct() const;
-  double accuracy() const;
-  eval::Interval interval() const { return eval::wilson_interval(correct(), static_cast<int64_t>(hits.size())); }
+  std::vector<int> answers;  // per clip, in the split's order: index of the label
+  int64_t clips() const { return static_cast<int64_t>(answers.size()); }
+  // words: the evaluation's.
+  std::vector<uint8_t> hits(const std::vector<int>& words) const;  // per clip: whether its answer is right
+  int64_t correct(const std::vector<int>& words) const;
+  double accuracy(const std::vector<int>& words) const;
+  eval::Interval interval(const std::vector<int>& words) const;
 };
 
 struct Evaluation {
@@ -72,8 +74,7 @@ Evaluation evaluate(const std::vector<std::unique_ptr<Recognizer>>& models, cons
 std::string accuracy_table(const Evaluation& evaluation, bool markdown);
 // {rows: [{model, streams, noise, snr_db, accuracy, correct, clips, ci95_low, ci95_high}], gains, noise, data, models,
 // notes}, and for each model where it is clean, else at the first level, all words and all wrong answers:
-// words: [{model, snr_db, words: [{word, clips, correct, accuracy}]}],
-// confusions: [{model, snr_db, confusions: [{said, heard, clips}]}]
+// by_word: [{model, snr_db, words: [{word, clips, correct, accuracy}], confusions: [{said, heard, clips}]}]
 nlohmann::json results_json(const Evaluation& evaluation);
 // results.json, results.md and noise-curve.svg in a folder. Returns lines for the user (such as: no picture, and why).
 std::vector<std::string> write_results(const Evaluation& evaluation, const std::filesystem::path& folder);

@@ -3,10 +3,12 @@
 #include <unistd.h>
 
 #include <boost/program_options.hpp>
+#include <filesystem>
 #include <iostream>
 #include <stdexcept>
 
 #include "io/atomic_file.h"
+#include "io/parallel.h"
 #include "pipeline/commands.h"
 #include "pipeline/device.h"
 #include "pipeline/evaluate.h"
@@ -40,9 +42,17 @@ std::vector<std::optional<double>> parse_levels(const std::string& text) {
 
 void check_settings(const EvaluationSettings& settings, int64_t seed) {
   if (settings.batch < 1) throw std::invalid_argument("--batch must be at least 1");
-  if (settings.workers < 0) throw std::invalid_argument("--workers must be 0 or more");
+  if (settings.workers < 0 || settings.workers > io::kMostWorkers)
+    throw std::invalid_argument(fmt::format("--workers: expected 0 to {}, got {}", io::kMostWorkers, settings.workers));
   if (settings.split.empty())
     throw std::invalid_argument("--split is empty; name one split of the data, such as --split test");
+  if (settings.noise != "babble" && settings.noise != "white" && !std::filesystem::is_regular_file(settings.noise))
+    throw std::invalid_argument(
+        fmt::format("--noise: expected babble, white or a sound file, found no file '{}'", settings.noise));
+  preprocessing::BabbleSettings babble;
+  babble.voices = settings.voices;
+  babble.validate();
+  make_cache_budget(settings.cache_gb);  // complains
   if (seed < 0) throw std::invalid_argument(fmt::format("--seed: expected 0 or more, got {}", seed));
 }
 

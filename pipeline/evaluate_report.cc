@@ -8,6 +8,7 @@
 #include "eval/plot.h"
 #include "io/atomic_file.h"
 #include "pipeline/evaluate.h"
+#include "pipeline/word_sequence.h"
 
 namespace avsr::pipeline {
 namespace {
@@ -45,39 +46,45 @@ std::vector<const EvaluationRow*> leading_rows(const Evaluation& evaluation) {
   return leading;
 }
 
-nlohmann::json words_json(const Evaluation& evaluation, const EvaluationRow& row) {
-  nlohmann::json words = nlohmann::json::array();
+// A label or a model's name as text of results.md: "<background>" is no HTML, and "|" ends no cell.
+std::string markdown_text(const std::string& name) {
+  std::string text;
+  for (const char c : name) text += c == '<' ? "&lt;" : c == '|' ? "&#124;" : c == '&' ? "&amp;" : std::string(1, c);
+  return text;
+}
+
+std::string label_text(const Evaluation& evaluation, int label) {
+  return markdown_text(evaluation.labels.at(static_cast<size_t>(label)));
+}
+
+nlohmann::json by_word_json(const Evaluation& evaluation, const EvaluationRow& row) {
+  nlohmann::json words = nlohmann::json::array(), confusions = nlohmann::json::array();
   for (const eval::WordAccuracy& word : eval::word_accuracies(evaluation.words, row.answers))
     words.push_back({{"word", evaluation.labels.at(static_cast<size_t>(word.word))},
                      {"clips", word.clips},
                      {"correct", word.correct},
                      {"accuracy", word.accuracy()}});
-  return {{"model", row.model}, {"snr_db", level_json(row.snr_db)}, {"words", words}};
-}
-
-nlohmann::json confusions_json(const Evaluation& evaluation, const EvaluationRow& row) {
-  nlohmann::json confusions = nlohmann::json::array();
   for (const eval::Confusion& confusion : eval::confusions(evaluation.words, row.answers))
     confusions.push_back({{"said", evaluation.labels.at(static_cast<size_t>(confusion.said))},
                           {"heard", evaluation.labels.at(static_cast<size_t>(confusion.heard))},
                           {"clips", confusion.clips}});
-  return {{"model", row.model}, {"snr_db", level_json(row.snr_db)}, {"confusions", confusions}};
+  return {{"model", row.model}, {"snr_db", level_json(row.snr_db)}, {"words", words}, {"confusions", confusions}};
 }
 
 // The worst words and the most frequent wrong answers of one model, as two tables.
 std::string words_report(const Evaluation& evaluation, const EvaluationRow& row) {
-  std::string text = fmt::format("\n## Words of {}, {}\n\n", row.model, level_name(row.snr_db));
-  if (row.correct() == static_cast<int64_t>(row.hits.size())) return text + "No word was taken for another.\n";
+  std::string text = fmt::format("\n## Words of {}, {}\n\n", markdown_text(row.model), level_name(row.snr_db));
+  if (row.correct(evaluation.words) == row.clips()) return text + "No word was taken for another.\n";
   text += "The worst:\n\n| word | right | clips | % |\n|---|---|---|---|\n";
   const std::vector<eval::WordAccuracy> words = eval::word_accuracies(evaluation.words, row.answers);
   for (size_t i = 0; i < std::min(words.size(), kShownWords); ++i)
-    text += fmt::format("| {} | {} | {} | {:.1f} |\n", evaluation.labels.at(static_cast<size_t>(words[i].word)),
-                        words[i].correct, words[i].clips, 100 * words[i].accuracy());
+    text += fmt::format("| {} | {} | {} | {:.1f} |\n", label_text(evaluation, words[i].word), words[i].correct,
+                        words[i].clips, 100 * words[i].accuracy());
   text += "\nTaken for another most often:\n\n| said | recognised as | clips |\n|---|---|---|\n";
   const std::vector<eval::Confusion> confusions = eval::confusions(evaluation.words, row.answers);
   for (size_t i = 0; i < std::min(confusions.size(), kShownWords); ++i)
-    text += fmt::format("| {} | {} | {} |\n", evaluation.labels.at(static_cast<size_t>(confusions[i].said)),
-                        evaluation.labels.at(static_cast<size_t>(confusions[i].heard)), confusions[i].clips);
+    text += fmt::format("| {} | {} | {} |\n", label_text(evaluation, confusions[i].said),
+                        label_text(evaluation, confusions[i].heard), confusions[i].clips);
   return text;
 }
 
@@ -90,10 +97,10 @@ nlohmann::json gains_of(const Evaluation& evaluation) {
       return row.streams == models::Streams::audio && row.snr_db == av.snr_db;
     });
     if (a == evaluation.rows.end()) continue;
-    const eval::Interval interval = eval::paired_bootstrap(av.hits, a->hits);
+    const eval::Interval interval = eval::paired_bootstrap(av.hits(evaluation.words), a->hits(evaluation.words));
     nlohmann::json gain{{"model", av.model},
                         {"over", a->model},
-                        {"gain", av.accuracy() - a->accuracy()},
+                        {"gain", av.accuracy(evaluation.words) - a->accuracy(evaluation.words)},
                         {"ci95_low", interval.low},
                         {"ci95_high", interval.high}};
     gain["snr_db"] = level_json(av.snr_db);
@@ -107,8 +114,9 @@ std::vector<eval::Curve> curves_of(const Evaluation& evaluation) {
   for (const std::string& model : models_in_order(evaluation)) {
     eval::Curve curve{model, {}};
     for (const EvaluationRow* row : rows_of(evaluation, model)) {
-      const eval::Interval interval = row->interval();
-      curve.points.push_back({!row->snr_db, row->snr_db.value_or(0), row->accuracy(), interval.low, interval.high});
+      const eval::Interval interval = row->interval(evaluation.words);
+      curve.points.push_back(
+          {!row->snr_db, row->snr_db.value_or(0), row->accuracy(evaluation.words), interval.low, interval.high});
     }
     curves.push_back(std::move(curve));
   }
@@ -116,8 +124,9 @@ std::vector<eval::Curve> curves_of(const Evaluation& evaluation) {
 }
 
 std::string title_of(const Evaluation& evaluation) {
-  return fmt::format("{} words, {} clips, noise: {}", evaluation.data.at("labels").get<size_t>(),
-                     evaluation.keys.size(), evaluation.noise.at("kind").get<std::string>());
+  const size_t words = evaluation.labels.size() - (background_of(evaluation.labels) >= 0 ? 1 : 0);
+  return fmt::format("{} words, {} clips, noise: {}", words, evaluation.keys.size(),
+                     evaluation.noise.at("kind").get<std::string>());
 }
 
 }  // namespace
@@ -133,12 +142,12 @@ std::string accuracy_table(const Evaluation& evaluation, bool markdown) {
   }
   std::string table = head + "\n" + (markdown ? ruler + "\n" : "");
   for (const std::string& model : models) {
-    table += markdown ? fmt::format("| {} |", model) : fmt::format("{:<{}}", model, width);
+    table += markdown ? fmt::format("| {} |", markdown_text(model)) : fmt::format("{:<{}}", model, width);
     for (const EvaluationRow* row : rows_of(evaluation, model)) {
-      const eval::Interval interval = row->interval();
-      table += markdown ? fmt::format(" {:.1f} ({:.1f}-{:.1f}) |", 100 * row->accuracy(), 100 * interval.low,
-                                      100 * interval.high)
-                        : fmt::format("{:>9.1f}", 100 * row->accuracy());
+      const eval::Interval interval = row->interval(evaluation.words);
+      table += markdown ? fmt::format(" {:.1f} ({:.1f}-{:.1f}) |", 100 * row->accuracy(evaluation.words),
+                                      100 * interval.low, 100 * interval.high)
+                        : fmt::format("{:>9.1f}", 100 * row->accuracy(evaluation.words));
     }
     table += "\n";
   }
@@ -148,22 +157,22 @@ std::string accuracy_table(const Evaluation& evaluation, bool markdown) {
 nlohmann::json results_json(const Evaluation& evaluation) {
   nlohmann::json rows = nlohmann::json::array();
   for (const EvaluationRow& row : evaluation.rows) {
-    const eval::Interval interval = row.interval();
-    nlohmann::json one{
-        {"model", row.model},         {"streams", name_of(row.streams)}, {"noise", evaluation.noise.at("kind")},
-        {"accuracy", row.accuracy()}, {"correct", row.correct()},        {"clips", row.hits.size()},
-        {"ci95_low", interval.low},   {"ci95_high", interval.high}};
+    const eval::Interval interval = row.interval(evaluation.words);
+    nlohmann::json one{{"model", row.model},
+                       {"streams", name_of(row.streams)},
+                       {"noise", evaluation.noise.at("kind")},
+                       {"accuracy", row.accuracy(evaluation.words)},
+                       {"correct", row.correct(evaluation.words)},
+                       {"clips", row.clips()},
+                       {"ci95_low", interval.low},
+                       {"ci95_high", interval.high}};
     one["snr_db"] = level_json(row.snr_db);
     rows.push_back(std::move(one));
   }
-  nlohmann::json words = nlohmann::json::array(), confusions = nlohmann::json::array();
-  for (const EvaluationRow* row : leading_rows(evaluation)) {
-    words.push_back(words_json(evaluation, *row));
-    confusions.push_back(confusions_json(evaluation, *row));
-  }
+  nlohmann::json by_word = nlohmann::json::array();
+  for (const EvaluationRow* row : leading_rows(evaluation)) by_word.push_back(by_word_json(evaluation, *row));
   return {{"rows", rows},
-          {"words", words},
-          {"confusions", confusions},
+          {"by_word", by_word},
           {"gains", gains_of(evaluation)},
           {"noise", evaluation.noise},
           {"data", evaluation.data},
@@ -181,8 +190,8 @@ std::vector<std::string> write_results(const Evaluation& evaluation, const std::
       title_of(evaluation), accuracy_table(evaluation, true), evaluation.data.at("split").get<std::string>(),
       evaluation.data.at("hash").get<std::string>(), evaluation.data.at("seed").get<uint64_t>());
   for (const auto& gain : gains_of(evaluation))
-    report += fmt::format("\n{} - {} at {}: {:+.1f} points (95 %: {:+.1f} to {:+.1f})\n",
-                          gain["model"].get<std::string>(), gain["over"].get<std::string>(),
+    report += fmt::format("\n{} - {} at {}: {:+.1f} points (95 %: {:+.1f} to {:+.1f})\n", markdown_text(gain["model"]),
+                          markdown_text(gain["over"]),
                           gain["snr_db"].is_number() ? fmt::format("{:g} dB", gain["snr_db"].get<double>()) : "clean",
                           100 * gain["gain"].get<double>(), 100 * gain["ci95_low"].get<double>(),
                           100 * gain["ci95_high"].get<double>());

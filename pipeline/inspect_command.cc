@@ -31,6 +31,12 @@ void write_sheet(const io::Frames& crops, const std::string& path) {
   std::cout << fmt::format("contact sheet      {}\n", path);
 }
 
+std::string averaging_text(models::Averaging averaging) {
+  return fmt::format(
+      "{} of {}", averaging.of == models::Averaging::Of::logits ? "logits" : "probabilities",
+      averaging.middle_steps == 0 ? "all steps" : fmt::format("the middle {} steps", averaging.middle_steps));
+}
+
 void inspect_model(const std::string& path) {
   const models::ModelFile file = models::read_model_header(path);
   constexpr size_t kShown = 12;
@@ -40,7 +46,7 @@ void inspect_model(const std::string& path) {
                            file.labels.size() > kShown ? ", …" : "")
             << fmt::format("size               {:.1f} MB\n",
                            static_cast<double>(std::filesystem::file_size(path)) / 1e6)
-            << "architecture\n"
+            << fmt::format("averaging          {}\n", averaging_text(file.averaging)) << "architecture\n"
             << nlohmann::json(file.config).dump(2) << "\npreprocessing\n";
   nlohmann::json preprocessing = file.preprocessing;
   if (preprocessing.contains("pixel_normalisation")) preprocessing["pixel_normalisation"].erase("mean_image");
@@ -84,7 +90,7 @@ void inspect_media(const std::string& path, const std::string& crop, const std::
 // Counts by split, and the middle frame of clips evenly spread over the data.
 void inspect_prepared(const std::string& folder, const std::string& sheet) {
   const DatasetInfo info = read_dataset_info(folder);
-  const io::ShardDataset shards = io::ShardDataset::open(folder);
+  const io::ShardDataset shards = io::ShardDataset::open(shards_of(folder));
   std::map<std::string, int> splits, reasons;
   int64_t frames = 0;
   for (int i = 0; i < shards.size(); ++i) {

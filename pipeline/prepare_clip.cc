@@ -21,11 +21,13 @@ uint64_t hash_of(const io::PackedClip& clip) {
   return hash;
 }
 
-// By how much a manifest's end lies beyond the end of the file; 0 where it does not by more than a few frames.
+// By how much a manifest's end lies beyond the end of the stream that ends first; 0 where it does not by more than a
+// few frames.
 double missing_seconds(const data_scripts::Source& source, const io::Media& media) {
   constexpr double kNotable = 0.1;
   if (!source.end_seconds) return 0;
-  const double got = media.frames.count > 0 ? media.frames.count / io::kFramesPerSecond : media.audio.seconds();
+  const double read = media.frames.count > 0 ? media.frames.count / io::kFramesPerSecond : media.audio.seconds();
+  const double got = read - media.info.silence_seconds;
   const double missing = *source.end_seconds - source.start_seconds.value_or(0) - got;
   return missing > kNotable ? missing : 0;
 }
@@ -57,10 +59,11 @@ void ClipPreparer::read_and_pack(const data_scripts::Source& source, PreparedCli
   reading.end_seconds = source.end_seconds;
   io::Media media = io::read_media(row.media, reading);
   row.notes = media.info.notes;
-  if (const double missing = missing_seconds(source, media); missing > 0)
-    row.notes.push_back(fmt::format("the file ends {:.2f} s before the clip's end at {:g} s: the clip is shorter",
-                                    missing, *source.end_seconds));
-  const io::Clip clip = to_clip(source, media);
+  const double missing = missing_seconds(source, media);
+  if (missing > 0)
+    row.notes.push_back(
+        fmt::format("its video or sound ends {:.2f} s before the clip's end at {:g} s", missing, *source.end_seconds));
+  const io::Clip clip = to_clip(source, media, missing > 0);
   row.method = clip.quality.method;
   row.reason = clip.quality.reason;
   row.frames = clip.quality.frames;
@@ -72,8 +75,7 @@ void ClipPreparer::read_and_pack(const data_scripts::Source& source, PreparedCli
   prepared.hash = hash_of(prepared.packed);
 }
 
-io::Clip ClipPreparer::to_clip(const data_scripts::Source& source, io::Media& media) const {
-  const bool ends_early = missing_seconds(source, media) > 0;
+io::Clip ClipPreparer::to_clip(const data_scripts::Source& source, io::Media& media, bool ends_early) const {
   io::Clip clip;
   clip.key = source.key;
   clip.split = source.split;

@@ -32,7 +32,7 @@ class ClipPreparer {
 
  private:
   void read_and_pack(const data_scripts::Source& source, PreparedClip& prepared) const;
-  io::Clip to_clip(const data_scripts::Source& source, io::Media& media) const;
+  io::Clip to_clip(const data_scripts::Source& source, io::Media& media, bool ends_early) const;
 
   CropRule rule_;
   std::shared_ptr<const preprocessing::FaceModel> model_;

@@ -13,6 +13,8 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
+constexpr const char* kPlan = "plan.json";
+
 void write_json(const fs::path& file, const json& value) {
   const std::string text = value.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
   io::write_file_atomically(file.string(), text);
@@ -20,6 +22,20 @@ void write_json(const fs::path& file, const json& value) {
 
 // Discarded when it is none.
 json read_json(const fs::path& file) { return json::parse(io::read_text_file(file.string()), nullptr, false); }
+
+bool holds(const fs::path& file, const json& expected) {
+  const json found = read_json(file);
+  return !found.is_discarded() && found == expected;
+}
+
+// A failed start must not stand in the way of its correction: neither another plan, nor parts of which nothing could be
+// packed. The same plan stays, and so do temporaries: they may be those of a run that has just begun.
+void forget_failed_start(const fs::path& parts, const json& plan) {
+  for (const fs::path file : fs::directory_iterator(parts)) {
+    if (file.extension() != ".json" || file.filename().string().starts_with(".")) continue;
+    if (file.filename() != kPlan || !holds(file, plan)) fs::remove(file);
+  }
+}
 
 json to_json(const FinishedPart& finished) {
   json rows = json::array();
@@ -58,13 +74,12 @@ std::vector<Part> parts_of(const std::vector<data_scripts::Source>& sources, siz
 }
 
 void PreparedFolder::begin(const json& plan) {
-  const fs::path plan_file = folder_ / ".parts" / "plan.json";
-  // A failed start must not stand in the way of its correction.
+  const fs::path plan_file = folder_ / ".parts" / kPlan;
   if (fs::exists(plan_file) && !has_dataset() && io::list_shards(folder_.string()).empty())
-    fs::remove_all(folder_ / ".parts");
+    forget_failed_start(folder_ / ".parts", plan);
   if (fs::exists(plan_file)) {
-    const json found = read_json(plan_file);
-    if (found.is_discarded() || found != plan) {
+    if (!holds(plan_file, plan)) {
+      const json found = read_json(plan_file);
       throw std::runtime_error(fmt::format(
           "{}: expected clips prepared as {}, found it begun as {}; give another folder, or remove this one",
           folder_.string(), plan.dump(), found.is_discarded() ? "?" : found.dump()));

@@ -25,12 +25,13 @@ std::string duration_text(double seconds) {
   return fmt::format("{}:{:02d}:{:02d}", whole / 3600, whole / 60 % 60, whole % 60);
 }
 
-Progress::Progress(std::string what, std::string unit, int64_t total)
+Progress::Progress(std::string what, std::string unit, int64_t total, std::function<Clock::time_point()> now)
     : what_(std::move(what)),
       unit_(std::move(unit)),
       total_(total),
       terminal_(isatty(STDERR_FILENO) != 0),
-      start_(Clock::now()),
+      now_(std::move(now)),
+      start_(now_()),
       drawn_(start_) {}
 
 Progress::~Progress() {
@@ -45,7 +46,7 @@ void Progress::skip(int64_t done) {
 void Progress::update(int64_t done, const std::string& note, double part) {
   done_ = done;
   part_ = std::clamp(part, 0.0, 1.0);
-  const double since = seconds_between(drawn_, Clock::now());
+  const double since = seconds_between(drawn_, now_());
   const auto tenth =
       total_ > 0 ? static_cast<int64_t>(10 * (static_cast<double>(done_) + part_) / static_cast<double>(total_)) : 0;
   if (terminal_ ? since < 0.1 : since < 1 || (since < 30 && tenth == tenth_)) return;
@@ -67,7 +68,7 @@ void Progress::finish(const std::string& note) {
 }
 
 std::string Progress::line(const std::string& note) const {
-  const double elapsed = seconds_between(start_, Clock::now());
+  const double elapsed = seconds_between(start_, now_());
   const double rate = elapsed > 0 ? (static_cast<double>(done_ - skipped_) + part_) / elapsed : 0;
   std::string text = total_ > 0 ? fmt::format("{}/{} {}", done_, total_, unit_) : fmt::format("{} {}", done_, unit_);
   // Not before the first whole one, nor after less than a second: it would be a guess.
@@ -82,7 +83,7 @@ std::string Progress::line(const std::string& note) const {
 }
 
 void Progress::draw(const std::string& note) {
-  drawn_ = Clock::now();
+  drawn_ = now_();
   if (!terminal_) {
     std::cerr << fmt::format("{}: {}\n", what_, line(note));
     return;

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <string>
 
 namespace avsr::pipeline {
@@ -12,8 +13,9 @@ std::string duration_text(double seconds);
 
 class Progress {
  public:
-  // what: e.g. "prepare train"; unit: e.g. "clips". total < 1: not known.
-  Progress(std::string what, std::string unit, int64_t total);
+  using Clock = std::chrono::steady_clock;
+  // what: e.g. "prepare train"; unit: e.g. "clips". total < 1: not known. now: what the time is.
+  Progress(std::string what, std::string unit, int64_t total, std::function<Clock::time_point()> now = Clock::now);
   ~Progress();  // ends the bar's line
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
@@ -27,7 +29,6 @@ class Progress {
   void finish(const std::string& note = "");
 
  private:
-  using Clock = std::chrono::steady_clock;
   void draw(const std::string& note);
   std::string line(const std::string& note) const;
 
@@ -36,6 +37,7 @@ class Progress {
   double part_ = 0;
   int64_t tenth_ = 0;  // last tenth that had its line
   bool terminal_, open_ = false, finished_ = false;
+  std::function<Clock::time_point()> now_;
   Clock::time_point start_, drawn_;
 };
 

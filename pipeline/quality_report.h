@@ -14,7 +14,7 @@ namespace avsr::pipeline {
 struct QualityRow {
   std::string key, split, media;
   std::string method;              // of the crop
-  std::string reason;              // CropQuality's, or "unreadable", "no_video", "no_audio", "ends_early"
+  std::string reason;              // CropQuality's, or "unreadable", "no_video", "no_audio"
   std::string error;               // of an unreadable clip
   std::vector<std::string> notes;  // of the media reader
   int frames = 0, frames_without_face = 0, frames_outside = 0;

@@ -12,6 +12,7 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "pipeline/dataset.h"
 #include "pipeline/recipe_tree.h"
 #include "pipeline/strict_yaml.h"
 
@@ -260,7 +261,7 @@ Recipe load_recipe(const std::string& name_or_path, const std::vector<std::strin
 models::Streams streams_of(const Recipe& recipe) {
   std::set<models::Streams> kinds;
   for (const Stage& stage : recipe.stages) kinds.insert(stage.streams);
-  return kinds.size() == 1 ? *kinds.begin() : models::Streams::audiovisual;
+  return together(kinds);
 }
 
 std::vector<std::string> differences(const Recipe& before, const Recipe& now, const std::set<std::string>& begun) {

@@ -23,9 +23,8 @@ class Scorer {
   Scorer(backend::Backend& backend, const backend::CrossEntropySpec& spec, int labels);
   // logits: (B, T, V); steps, labels: (B).
   Score score(const backend::Tensor& logits, const backend::Lengths& steps, std::span<const int> labels);
-  // Of the last call: (B, T, V), the gradient of the mean loss; and (B, V) on the host.
+  // Of the last call: (B, T, V), the gradient of the mean loss.
   const backend::Tensor& gradient() const { return gradient_; }
-  const std::vector<float>& probabilities() const { return host_probabilities_; }
 
  private:
   backend::Backend& backend_;

@@ -30,7 +30,12 @@ Outcome transcribe_with(Arguments more) {
 TEST(CommandRefusals, ValuesOutOfRangeAreNamed) {
   EXPECT_THAT(evaluate_with({"--seed", "-1"}).misuse, HasSubstr("--seed: expected 0 or more, got -1"));
   EXPECT_THAT(evaluate_with({"--split", ""}).misuse, HasSubstr("--split is empty"));
-  EXPECT_THAT(evaluate_with({"--workers", "-3"}).misuse, HasSubstr("--workers"));
+  EXPECT_THAT(evaluate_with({"--workers", "-3"}).misuse, HasSubstr("--workers: expected 0 to 1024, got -3"));
+  EXPECT_THAT(evaluate_with({"--workers", "2000000000"}).misuse, HasSubstr("--workers: expected 0 to 1024"));
+  EXPECT_THAT(evaluate_with({"--cache-gb", "-1"}).misuse, HasSubstr("--cache-gb"));
+  EXPECT_THAT(evaluate_with({"--voices", "3"}).misuse, HasSubstr("at least 8 voices, got 3"));
+  EXPECT_THAT(evaluate_with({"--noise", "absent.wav"}).misuse, HasSubstr("absent.wav"));
+  EXPECT_THAT(evaluate_with({"--threads", "-1"}).misuse, HasSubstr("--threads: expected 0 to 1024, got -1"));
   const io::TemporaryFolder folder;
   const std::string out = folder / "text";
   EXPECT_THAT(transcribe_with({"a.mp4", "--out", out, "--top", "-1"}).misuse, HasSubstr("--top: expected 0 or more"));

@@ -103,20 +103,22 @@ TEST_F(CommandsOnARun, TrainEvaluateAndInspectTellAndWrite) {
     EXPECT_EQ(row.at("clips"), 8);
   }
   // and for each model, where it is clean, its words and what it took them for
-  ASSERT_EQ(results.at("words").size(), 2u);
+  const json& by_word = results.at("by_word");
+  ASSERT_EQ(by_word.size(), 2u);
   int64_t correct = 0, confused = 0;
-  for (const json& word : results.at("words").at(0).at("words")) correct += word.at("correct").get<int64_t>();
-  for (const json& one : results.at("confusions").at(0).at("confusions")) confused += one.at("clips").get<int64_t>();
+  for (const json& word : by_word.at(0).at("words")) correct += word.at("correct").get<int64_t>();
+  for (const json& one : by_word.at(0).at("confusions")) confused += one.at("clips").get<int64_t>();
   EXPECT_EQ(correct, rows.at(0).at("correct"));
   EXPECT_EQ(correct + confused, 8);
-  EXPECT_EQ(results.at("words").at(1).at("snr_db"), "clean");
+  EXPECT_EQ(by_word.at(1).at("snr_db"), "clean");
   EXPECT_THAT(io::read_text_file(path("report/results.md")), HasSubstr("## Words of audio, clean"));
   EXPECT_THAT(call(run_evaluate, {model("a-rec"), "--data", path("data"), "--snr", "loud"}).misuse, HasSubstr("loud"));
   EXPECT_THAT(call(run_evaluate, {model("a-rec"), "--data", path("absent")}).failure, HasSubstr("absent"));
 
   const Outcome model_told = call(run_inspect, {path("run/audiovisual.safetensors")});
   EXPECT_EQ(model_told.code, 0);
-  EXPECT_THAT(model_told.out, AllOf(HasSubstr("2: down, up"), HasSubstr("architecture"), HasSubstr("provenance")));
+  EXPECT_THAT(model_told.out, AllOf(HasSubstr("2: down, up"), HasSubstr("averaging          logits of all steps\n"),
+                                    HasSubstr("architecture"), HasSubstr("provenance")));
   io::write_file_atomically(path("broken.safetensors"), "broken");
   EXPECT_THAT(call(run_inspect, {path("broken.safetensors")}).failure, HasSubstr("broken.safetensors"));
 }

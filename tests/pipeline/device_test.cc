@@ -12,6 +12,8 @@ namespace {
 
 TEST(Device, UnknownAndAbsentOnesAreRefused) {
   EXPECT_THROW(open_device("gpu"), std::invalid_argument);
+  EXPECT_THROW(open_device("cpu", -1), std::invalid_argument);
+  EXPECT_THROW(open_device("cpu", 2'000'000'000), std::invalid_argument);
   EXPECT_EQ(open_device("cpu", 1)->name(), "cpu");
 }
 

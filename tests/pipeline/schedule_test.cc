@@ -243,9 +243,9 @@ TEST_F(ScheduleTest, LearnsAndIsEvaluatedInNoise) {
   evaluation.workers = 1;
   const Evaluation result = evaluate(models, evaluation, {});
   ASSERT_EQ(result.rows.size(), 2u);
-  EXPECT_EQ(result.rows[0].hits.size(), 8u);
-  EXPECT_GE(result.rows[0].correct(), 7);
-  EXPECT_LT(result.rows[1].correct(), 8);  // at -40 dB nothing is left to hear
+  EXPECT_EQ(result.rows[0].clips(), 8);
+  EXPECT_GE(result.rows[0].correct(result.words), 7);
+  EXPECT_LT(result.rows[1].correct(result.words), 8);  // at -40 dB nothing is left to hear
 
   const nlohmann::json json = results_json(result);
   EXPECT_EQ(json["rows"][0]["snr_db"], "clean");
@@ -254,9 +254,9 @@ TEST_F(ScheduleTest, LearnsAndIsEvaluatedInNoise) {
   EXPECT_EQ(json["rows"][0]["clips"], 8);
   EXPECT_THAT(accuracy_table(result, true), HasSubstr("| -40 dB |"));
 
-  // The same clips, whatever the batch: the same hits. Crops of another kind are refused.
+  // The same clips, whatever the batch: the same answers. Crops of another kind are refused.
   evaluation.batch = 3;
-  EXPECT_EQ(evaluate(models, evaluation, {}).rows[1].hits, result.rows[1].hits);
+  EXPECT_EQ(evaluate(models, evaluation, {}).rows[1].answers, result.rows[1].answers);
 }
 
 TEST_F(ScheduleTest, AModelRefusesCropsOfAnotherKind) {
