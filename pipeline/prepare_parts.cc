@@ -31,7 +31,7 @@ bool holds(const fs::path& file, const json& expected) {
 // A failed start must not stand in the way of its correction: neither another plan, nor parts of which nothing could be
 // packed. The same plan stays, and so do temporaries: they may be those of a run that has just begun.
 void forget_failed_start(const fs::path& parts, const json& plan) {
-  for (const fs::path file : fs::directory_iterator(parts)) {
+  for (const fs::path& file : fs::directory_iterator(parts)) {
     if (file.extension() != ".json" || file.filename().string().starts_with(".")) continue;
     if (file.filename() != kPlan || !holds(file, plan)) fs::remove(file);
   }
