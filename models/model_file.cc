@@ -18,26 +18,23 @@ using layers::Parameter;
 using layers::ParameterArena;
 using nlohmann::json;
 
-constexpr const char* kFormat = "avsr-model-1";
-
-constexpr std::pair<Averaging::Of, const char*> kAveragingNames[] = {{Averaging::Of::logits, "logits"},
-                                                                     {Averaging::Of::probabilities, "probabilities"}};
+constexpr const char* kFormat = "avsr-model-2";
 
 json to_json(Averaging averaging) {
-  for (const auto& [value, name] : kAveragingNames)
-    if (value == averaging.of) return {{"of", name}, {"middle_steps", averaging.middle_steps}};
+  for (const auto& [form, name] : kLossForms)
+    if (form == averaging.form) return {{"form", name}, {"middle_steps", averaging.middle_steps}};
   throw std::logic_error("[model file] an averaging has no name");
 }
 
 Averaging averaging_from_json(const json& found) {
-  const auto name = found.at("of").get<std::string>();
+  const auto name = found.at("form").get<std::string>();
   const int middle_steps = found.at("middle_steps").get<int>();
   if (middle_steps < 0)
     throw std::invalid_argument(
         fmt::format("[model file] averaging: expected 0 or more middle steps, got {}", middle_steps));
-  for (const auto& [value, known] : kAveragingNames)
-    if (name == known) return {value, middle_steps};
-  throw std::invalid_argument(fmt::format("[model file] averaging: expected logits or probabilities, got {}", name));
+  for (const auto& [form, known] : kLossForms)
+    if (name == known) return {form, middle_steps};
+  throw std::invalid_argument(fmt::format("[model file] averaging: expected mean_logits or per_frame, got {}", name));
 }
 
 ModelFile parse_header(const std::filesystem::path& path, const std::map<std::string, std::string>& metadata) {
@@ -50,7 +47,8 @@ ModelFile parse_header(const std::filesystem::path& path, const std::map<std::st
   };
   if (text("format") != kFormat)
     throw std::runtime_error(
-        fmt::format("{}: expected format {}, got {}", path.string(), kFormat, metadata.at("format")));
+        fmt::format("{}: expected format {}, got {}: made by another version of this program; train it again",
+                    path.string(), kFormat, metadata.at("format")));
   try {
     ModelFile file;
     file.config = json::parse(text("architecture")).get<NetworkConfig>();

@@ -2,7 +2,7 @@
 //
 // Tensors: every parameter and batch-norm statistic under its path, in our own layout (channels last: a convolution
 // weight is (out, depth, height, width, in); PyTorch's is (out, in, depth, height, width)). Recurrent and linear
-// weights are as in PyTorch. Metadata, each value a string: "format" = "avsr-model-1", and JSON texts "architecture",
+// weights are as in PyTorch. Metadata, each value a string: "format" = "avsr-model-2", and JSON texts "architecture",
 // "labels", "preprocessing", "averaging", "decoding", "provenance".
 #pragma once
 
@@ -17,12 +17,18 @@
 
 namespace avsr::models {
 
-// How the steps of a clip become one answer: the softmax of their mean logits, or the mean of their probabilities.
+// How the steps of a clip become one answer: as the loss that the model was trained by averages them. mean_logits: the
+// softmax of their mean logits; per_frame: the mean of their probabilities.
 struct Averaging {
-  enum class Of : uint8_t { logits, probabilities } of = Of::logits;
+  backend::CrossEntropySpec::Form form = backend::CrossEntropySpec::Form::mean_logits;
   int middle_steps = 0;  // only so many steps in the middle of the clip count; 0: all
   auto operator<=>(const Averaging&) const = default;
 };
+
+// As recipes and model files spell them.
+inline constexpr std::pair<backend::CrossEntropySpec::Form, const char*> kLossForms[] = {
+    {backend::CrossEntropySpec::Form::mean_logits, "mean_logits"},
+    {backend::CrossEntropySpec::Form::per_frame, "per_frame"}};
 
 struct ModelFile {
   NetworkConfig config;

@@ -77,6 +77,23 @@ void check_shard(const std::filesystem::path& shard, uint64_t expected) {
       shard.string(), expected, error ? error.message() : fmt::format("{} bytes", bytes)));
 }
 
+// The shards that dataset.json lists (null: there is none), else the folder's *.tar.
+std::vector<std::string> shards_of(const std::string& folder, const nlohmann::json& dataset) {
+  std::vector<std::string> shards;
+  if (dataset.contains("shards")) {
+    for (const auto& [name, bytes] : dataset.at("shards").get<ShardBytes>()) {
+      shards.push_back((std::filesystem::path(folder) / name).string());
+      check_shard(shards.back(), bytes);
+    }
+  } else if (std::filesystem::is_directory(folder)) {
+    shards = io::list_shards(folder);
+  }
+  if (shards.empty())
+    throw std::runtime_error(
+        fmt::format("[data] {} holds no prepared clips (*.tar): expected a folder made by `avsr prepare`", folder));
+  return shards;
+}
+
 }  // namespace
 
 models::Streams together(const std::set<models::Streams>& kinds) {
@@ -122,7 +139,7 @@ DatasetInfo read_dataset_info(const std::string& folder) {
         fmt::format("[data] {} has no dataset.json: expected a folder made by `avsr prepare`", folder));
   DatasetInfo info;
   info.json = read_dataset_file(folder);
-  const std::vector<std::string> shards = shards_of(folder);
+  const std::vector<std::string> shards = shards_of(folder, info.json);
   if (info.json.contains("hash") && info.json["hash"].is_string()) {
     info.hash = info.json["hash"].get<std::string>();
     return info;
@@ -140,21 +157,7 @@ DatasetInfo read_dataset_info(const std::string& folder) {
 }
 
 std::vector<std::string> shards_of(const std::string& folder) {
-  nlohmann::json dataset;
-  if (std::filesystem::exists(dataset_file(folder))) dataset = read_dataset_file(folder);
-  std::vector<std::string> shards;
-  if (dataset.contains("shards")) {
-    for (const auto& [name, bytes] : dataset["shards"].get<ShardBytes>()) {
-      shards.push_back((std::filesystem::path(folder) / name).string());
-      check_shard(shards.back(), bytes);
-    }
-  } else if (std::filesystem::is_directory(folder)) {
-    shards = io::list_shards(folder);
-  }
-  if (shards.empty())
-    throw std::runtime_error(
-        fmt::format("[data] {} holds no prepared clips (*.tar): expected a folder made by `avsr prepare`", folder));
-  return shards;
+  return shards_of(folder, std::filesystem::exists(dataset_file(folder)) ? read_dataset_file(folder) : nullptr);
 }
 
 std::unique_ptr<Dataset> Dataset::open(const std::string& folder, const std::string& split, const Settings& settings) {

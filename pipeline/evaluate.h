@@ -76,7 +76,8 @@ std::string accuracy_table(const Evaluation& evaluation, bool markdown);
 // notes}, and for each model where it is clean, else at the first level, all words and all wrong answers:
 // by_word: [{model, snr_db, words: [{word, clips, correct, accuracy}], confusions: [{said, heard, clips}]}]
 nlohmann::json results_json(const Evaluation& evaluation);
-// results.json, results.md and noise-curve.svg in a folder. Returns lines for the user (such as: no picture, and why).
+// results.json, results.md and, of two levels or more, noise-curve.svg in a folder. Returns lines for the user (such
+// as: no picture, and why).
 std::vector<std::string> write_results(const Evaluation& evaluation, const std::filesystem::path& folder);
 
 }  // namespace avsr::pipeline

@@ -199,6 +199,7 @@ std::vector<std::string> write_results(const Evaluation& evaluation, const std::
   for (const EvaluationRow* row : leading_rows(evaluation)) report += words_report(evaluation, *row);
   write("results.md", report);
   std::vector<std::string> lines{fmt::format("written: {}/results.json, results.md", folder.string())};
+  if (rows_of(evaluation, evaluation.rows.at(0).model).size() < 2) return lines;  // a curve of one point
   try {
     eval::draw_noise_curve(curves_of(evaluation), title_of(evaluation), folder / "noise-curve.svg");
     lines.push_back(fmt::format("drawn: {}/noise-curve.svg", folder.string()));

@@ -33,7 +33,7 @@ void write_sheet(const io::Frames& crops, const std::string& path) {
 
 std::string averaging_text(models::Averaging averaging) {
   return fmt::format(
-      "{} of {}", averaging.of == models::Averaging::Of::logits ? "logits" : "probabilities",
+      "{} of {}", averaging.form == backend::CrossEntropySpec::Form::mean_logits ? "logits" : "probabilities",
       averaging.middle_steps == 0 ? "all steps" : fmt::format("the middle {} steps", averaging.middle_steps));
 }
 

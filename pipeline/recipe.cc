@@ -6,12 +6,12 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <fstream>
 #include <numbers>
 #include <set>
-#include <sstream>
 #include <stdexcept>
 
+#include "io/atomic_file.h"
+#include "models/model_file.h"
 #include "pipeline/dataset.h"
 #include "pipeline/recipe_tree.h"
 #include "pipeline/strict_yaml.h"
@@ -23,9 +23,6 @@ constexpr std::pair<Decay, const char*> kDecayNames[] = {
     {Decay::constant, "constant"}, {Decay::paper, "paper"}, {Decay::cosine, "cosine"}, {Decay::one_cycle, "one_cycle"}};
 constexpr std::pair<Optimizer::Kind, const char*> kOptimizerNames[] = {
     {Optimizer::Kind::adam, "adam"}, {Optimizer::Kind::adamw, "adamw"}, {Optimizer::Kind::sgd, "sgd"}};
-constexpr std::pair<backend::CrossEntropySpec::Form, const char*> kLossNames[] = {
-    {backend::CrossEntropySpec::Form::mean_logits, "mean_logits"},
-    {backend::CrossEntropySpec::Form::per_frame, "per_frame"}};
 
 void read_recurrent(const YAML::Node& node, const std::string& origin, const std::string& where,
                     models::RecurrentConfig& config) {
@@ -178,7 +175,7 @@ Stage read_stage(const YAML::Node& node, const std::string& origin, const std::s
   if (stage.train.empty())
     complain(node, origin, fmt::format("stage '{}' trains nothing: 'train' is empty", stage.name));
   map.read("statistics_move", stage.statistics_move);
-  map.read_enum("loss", stage.loss.form, kLossNames);
+  map.read_enum("loss", stage.loss.form, models::kLossForms);
   map.read("label_smoothing", stage.loss.label_smoothing, 0.f, 0.9f);
   map.read("middle_steps", stage.loss.middle_steps, 0, 65536);
   if (stage.back_end == models::BackEnd::temporal_conv && stage.loss.middle_steps > 0)
@@ -203,14 +200,6 @@ nlohmann::json pinned(const Recipe& recipe, const std::set<std::string>& begun) 
   for (const nlohmann::json& stage : recipe.tree.at("stages"))
     if (begun.count(stage.at("name").get<std::string>())) tree["stages"][stage.at("name").get<std::string>()] = stage;
   return tree;
-}
-
-std::string read_text(const std::filesystem::path& path) {
-  std::ifstream file(path);
-  if (!file) throw std::runtime_error(fmt::format("[recipe] cannot read {}", path.string()));
-  std::stringstream text;
-  text << file.rdbuf();
-  return text.str();
 }
 
 }  // namespace
@@ -251,7 +240,7 @@ Recipe load_recipe(const std::string& name_or_path, const std::vector<std::strin
   if (const auto found = built_in.find(name_or_path); found != built_in.end())
     return parse_recipe(found->second, found->first, overrides);
   if (std::filesystem::is_regular_file(name_or_path))
-    return parse_recipe(read_text(name_or_path), name_or_path, overrides);
+    return parse_recipe(io::read_text_file(name_or_path), name_or_path, overrides);
   std::vector<std::string> names;
   for (const auto& [name, text] : built_in) names.push_back(name);
   throw std::invalid_argument(fmt::format("[recipe] '{}' is neither a file nor a built-in recipe; these are: {}",
@@ -282,12 +271,6 @@ models::NetworkConfig network_of(const Recipe& recipe, const Stage& stage, int l
   config.labels = labels;
   config.validate();
   return config;
-}
-
-const char* name_of(backend::CrossEntropySpec::Form form) {
-  for (const auto& [value, name] : kLossNames)
-    if (value == form) return name;
-  throw std::logic_error("[recipe] a form of the loss has no name");
 }
 
 double rate_at(const Stage& stage, int epoch, double progress) {

@@ -101,8 +101,6 @@ const std::map<std::string, std::string>& built_in_recipes();
 // The network of one stage: the recipe's sizes with the stage's streams and back end, `labels` classes.
 models::NetworkConfig network_of(const Recipe& recipe, const Stage& stage, int labels);
 
-const char* name_of(backend::CrossEntropySpec::Form form);  // as in a recipe: "mean_logits", "per_frame"
-
 // Learning rate at `epoch` + `progress` (0 <= progress < 1) of a stage. paper: rate while epoch < 5, then
 // rate * 0.5^((epoch - 4) / 5) by whole epochs. cosine: from rate to 0. one_cycle: rises from rate / 25 over the first
 // 30 % of the stage's epochs, then falls to rate / 10000, both along a cosine (Smith and Topin 2019).

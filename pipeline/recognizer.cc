@@ -23,7 +23,7 @@ std::vector<float> probabilities_of(const std::vector<float>& logits, const back
                                     const backend::Lengths& steps, models::Averaging averaging) {
   const auto clips = static_cast<size_t>(shape[0]), length = static_cast<size_t>(shape[1]),
              labels = static_cast<size_t>(shape[2]);
-  const bool per_frame = averaging.of == models::Averaging::Of::probabilities;
+  const bool per_frame = averaging.form == backend::CrossEntropySpec::Form::per_frame;
   std::vector<float> result(clips * labels);
   std::vector<double> mean(labels), step(labels);
   for (size_t b = 0; b < clips; ++b) {

@@ -282,10 +282,7 @@ class StageTrainer {
     file.provenance = settings_.provenance;
     file.provenance["stage"] = stage_.name;
     file.provenance["epoch"] = progress_.epoch + 1;
-    file.provenance["loss"] = name_of(stage_.loss.form);
-    using Of = models::Averaging::Of;
-    file.averaging.of = stage_.loss.form == backend::CrossEntropySpec::Form::per_frame ? Of::probabilities : Of::logits;
-    file.averaging.middle_steps = stage_.loss.middle_steps;
+    file.averaging = {stage_.loss.form, stage_.loss.middle_steps};
     file.provenance["val_accuracy"] = progress_.best_accuracy;
     models::save_model(model_path(), file, network_->parameters());
   }

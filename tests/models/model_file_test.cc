@@ -38,6 +38,11 @@ class ModelFiles : public NetworkFixture {
             .preprocessing = {{"crop", 24}, {"mean", 0.413621}},
             .provenance = {{"seed", 3}}};
   }
+  std::filesystem::path saved(const NetworkConfig& config, Network& network) {
+    const auto path = folder_ / "model.safetensors";
+    save_model(path, description(config), network.parameters());
+    return path;
+  }
   template <typename Call>
   std::string failure(Call&& call) {
     try {
@@ -81,16 +86,15 @@ TEST_F(ModelFiles, SayHowAnswersAreAveraged) {
   const auto network = make_network(*backend_, config, 3);
   const auto path = folder_ / "model.safetensors";
   ModelFile file = description(config);
-  file.averaging = {Averaging::Of::probabilities, 5};
-  file.provenance["loss"] = "mean_logits";  // only told, not obeyed
+  file.averaging = {backend::CrossEntropySpec::Form::per_frame, 5};
   save_model(path, file, network->parameters());
   EXPECT_EQ(read_model_header(path).averaging, file.averaging);
 
   SafetensorsFile other = read_safetensors(path);
-  other.metadata["averaging"] = R"({"of": "median", "middle_steps": 0})";
+  other.metadata["averaging"] = R"({"form": "median", "middle_steps": 0})";
   write_safetensors(path, other);
   EXPECT_THAT(failure([&] { read_model_header(path); }), HasSubstr("got median"));
-  other.metadata["averaging"] = R"({"of": "logits", "middle_steps": -1})";
+  other.metadata["averaging"] = R"({"form": "mean_logits", "middle_steps": -1})";
   write_safetensors(path, other);
   EXPECT_THAT(failure([&] { read_model_header(path); }), HasSubstr("got -1"));
 }
@@ -129,8 +133,7 @@ TEST_F(ModelFiles, LoadPartsStrictly) {
 TEST_F(ModelFiles, RefuseWhatIsNoModel) {
   const NetworkConfig config = narrow_config(Streams::audio);
   const auto network = make_network(*backend_, config, 3);
-  const auto path = folder_ / "model.safetensors";
-  save_model(path, description(config), network->parameters());
+  const auto path = saved(config, *network);
   ModelFile wrong = description(config);
   wrong.labels.pop_back();
   EXPECT_THROW(save_model(path, wrong, network->parameters()), std::invalid_argument);
@@ -151,8 +154,7 @@ TEST_F(ModelFiles, RefuseWhatIsNoModel) {
 TEST_F(ModelFiles, RefuseHostileFiles) {
   const NetworkConfig config = narrow_config(Streams::audio);
   const auto network = make_network(*backend_, config, 3);
-  const auto path = folder_ / "model.safetensors";
-  save_model(path, description(config), network->parameters());
+  const auto path = saved(config, *network);
   const SafetensorsFile good = read_safetensors(path);
   const auto refused = [&](const char* key, const std::string& from, const std::string& to) {
     SafetensorsFile bad = good;
@@ -190,8 +192,7 @@ TEST_F(ModelFiles, RefuseHostileFiles) {
 TEST_F(ModelFiles, RefuseWeightsThatAreNotFinite) {
   const NetworkConfig config = narrow_config(Streams::audio);
   const auto network = make_network(*backend_, config, 3);
-  const auto path = folder_ / "model.safetensors";
-  save_model(path, description(config), network->parameters());
+  const auto path = saved(config, *network);
   SafetensorsFile bad = read_safetensors(path);
   bad.tensors.back().values.back() = std::numeric_limits<float>::quiet_NaN();
   write_safetensors(path, bad);

@@ -55,5 +55,16 @@ TEST(EvaluationReport, JsonHasTheWordsAndConfusionsOfAModelTogether) {
   EXPECT_EQ(one.at("confusions"), nlohmann::json::parse(R"([{"said": "a|b", "heard": "<background>", "clips": 1}])"));
 }
 
+TEST(EvaluationReport, OneLevelMakesNoCurve) {
+  const io::TemporaryFolder folder;
+  Evaluation evaluation = small_evaluation();
+  write_results(evaluation, folder.path());
+  EXPECT_FALSE(std::filesystem::exists(folder / "noise-curve.svg"));
+  evaluation.rows.push_back(evaluation.rows[0]);
+  evaluation.rows[1].snr_db = 0;
+  write_results(evaluation, folder.path());
+  EXPECT_TRUE(std::filesystem::exists(folder / "noise-curve.svg"));
+}
+
 }  // namespace
 }  // namespace avsr::pipeline
