@@ -31,8 +31,9 @@ constexpr int kFrames = 29, kLabels = 500;
 constexpr int64_t kSamples = kFrames * 640;
 
 struct Settings {
-  std::string device = "cpu", python, script, batches = "1,8";
-  int threads = 0, repeats = 5;
+  pipeline::DeviceChoice device{.name = "cpu"};
+  std::string python, script, batches = "1,8";
+  int repeats = 5;
   bool compile = false, inference_only = false;
 };
 
@@ -261,10 +262,10 @@ int main(int argc, char** argv) try {
   pipeline::pin_threads(argv);
   Settings settings;
   po::options_description options("Options");
-  options.add_options()("device", po::value(&settings.device)->default_value("cpu"), "cpu, cuda or cuda:N")(
-      "threads", po::value(&settings.threads)->default_value(0), "0: all cores")(
-      "batches", po::value(&settings.batches)->default_value("1,8"), "clips a batch, separated by commas")(
-      "repeats", po::value(&settings.repeats)->default_value(5), "of each measurement, in each of two rounds")(
+  pipeline::add_device_options(options, settings.device);
+  options.add_options()("batches", po::value(&settings.batches)->default_value("1,8"),
+                        "clips a batch, separated by commas")("repeats", po::value(&settings.repeats)->default_value(5),
+                                                              "of each measurement, in each of two rounds")(
       "inference-only", po::bool_switch(&settings.inference_only), "no training steps")(
       "python", po::value(&settings.python), "a Python with torch, to compare with")(
       "script", po::value(&settings.script)->default_value("bench/torch_networks.py"), "its script")(
@@ -274,8 +275,8 @@ int main(int argc, char** argv) try {
       "network_bench\n\nTimes the paper's networks at full size: two rounds, PyTorch in between, medians.",
       "network_bench --python python3 --compile");
   if (parsed.help) return 0;
-  const auto backend = pipeline::open_device(settings.device, settings.threads);
-  const int threads = settings.threads ? settings.threads : pipeline::allowed_cores();
+  const auto backend = pipeline::open_device(settings.device);
+  const int threads = settings.device.threads ? settings.device.threads : pipeline::allowed_cores();
   fmt::print("{}\n", backend->description());
   std::fflush(stdout);
 

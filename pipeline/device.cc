@@ -36,32 +36,35 @@ void* load_plugin(std::string& error) {
 }
 
 // Null: no plug-in is installed.
-std::unique_ptr<backend::Backend> open_cuda(int device) {
+std::unique_ptr<backend::Backend> open_cuda(int device, backend::Precision precision) {
   std::string problem;
   void* library = load_plugin(problem);
   if (!problem.empty()) throw std::runtime_error(fmt::format("[device] {} cannot be loaded: {}", kPlugin, problem));
   if (!library) return nullptr;
-  using Open = backend::Backend* (*)(int, char*, size_t);
+  using Open = backend::Backend* (*)(int, int, char*, size_t);
   const auto open = reinterpret_cast<Open>(dlsym(library, "avsr_open_cuda"));
   if (!open)
     throw std::runtime_error(fmt::format("[device] {} has no avsr_open_cuda: it is of another version", kPlugin));
   std::array<char, 512> error{};
-  std::unique_ptr<backend::Backend> backend(open(device, error.data(), error.size()));
+  std::unique_ptr<backend::Backend> backend(open(device, static_cast<int>(precision), error.data(), error.size()));
   if (!backend) throw std::runtime_error(fmt::format("[device] cuda:{} cannot be used: {}", device, error.data()));
   return backend;
 }
 
 }  // namespace
 
-std::unique_ptr<backend::Backend> open_device(const std::string& device, int threads, std::string* why_no_gpu) {
+std::unique_ptr<backend::Backend> open_device(const DeviceChoice& choice, std::string* why_no_gpu) {
   static const std::regex kCuda("cuda(:([0-9]{1,3}))?");
+  const auto& [device, threads, precision] = choice;
   if (threads < 0 || threads > io::kMostWorkers)
     throw std::invalid_argument(fmt::format("--threads: expected 0 to {}, got {}", io::kMostWorkers, threads));
-  const auto open_cpu = [&] { return backend::cpu::make_cpu_backend(threads > 0 ? threads : allowed_cores()); };
+  const auto open_cpu = [&choice] {
+    return backend::cpu::make_cpu_backend(choice.threads > 0 ? choice.threads : allowed_cores(), choice.precision);
+  };
   if (device == "cpu") return open_cpu();
   if (device == "auto") {
     try {
-      if (auto backend = open_cuda(0)) return backend;
+      if (auto backend = open_cuda(0, precision)) return backend;
     } catch (const std::runtime_error& error) {
       if (why_no_gpu) *why_no_gpu = error.what();
     }
@@ -70,16 +73,29 @@ std::unique_ptr<backend::Backend> open_device(const std::string& device, int thr
   std::smatch match;
   if (!std::regex_match(device, match, kCuda))
     throw std::invalid_argument(fmt::format("[device] '{}' is no device; expected auto, cpu, cuda or cuda:N", device));
-  if (auto backend = open_cuda(match[2].matched ? std::stoi(match[2]) : 0)) return backend;
+  if (auto backend = open_cuda(match[2].matched ? std::stoi(match[2]) : 0, precision)) return backend;
   throw std::runtime_error(fmt::format("[device] no GPU: the plug-in {} is not installed; use --device cpu", kPlugin));
 }
 
-std::unique_ptr<backend::Backend> open_device_aloud(const std::string& device, int threads) {
+std::unique_ptr<backend::Backend> open_device_aloud(const DeviceChoice& choice) {
   std::string why_no_gpu;
-  auto backend = open_device(device, threads, &why_no_gpu);
+  auto backend = open_device(choice, &why_no_gpu);
   if (!why_no_gpu.empty()) std::cerr << fmt::format("note: no GPU is used: {}\n", why_no_gpu);
   std::cerr << fmt::format("device: {}\n", backend->description());
   return backend;
+}
+
+void add_device_options(boost::program_options::options_description& options, DeviceChoice& choice) {
+  namespace po = boost::program_options;
+  const auto set_precision = [&choice](const std::string& name) {
+    for (const auto& [precision, known] : backend::kPrecisionNames)
+      if (name == known) return static_cast<void>(choice.precision = precision);
+    throw std::invalid_argument(fmt::format("--precision: expected f32, tf32 or bf16, got {}", name));
+  };
+  options.add_options()("device", po::value(&choice.name)->default_value(choice.name), "auto, cpu, cuda or cuda:N")(
+      "precision", po::value<std::string>()->default_value("f32")->notifier(set_precision),
+      "f32, tf32 (GPU) or bf16 (half the memory and faster; CPUs with AVX512-BF16 or AMX)")(
+      "threads", po::value(&choice.threads)->default_value(0), "compute threads on the CPU; 0: all cores");
 }
 
 }  // namespace avsr::pipeline

@@ -62,8 +62,8 @@ int run_evaluate(const Arguments& arguments) {
   namespace po = boost::program_options;
   EvaluationSettings settings;
   std::vector<std::string> paths;
-  std::string out, snr, device;
-  int threads = 0;
+  std::string out, snr;
+  DeviceChoice device;
   int64_t seed = 1;  // signed, so that a negative one is noticed
   po::options_description options("Options");
   options.add_options()("data", po::value(&settings.data)->required(), "folder made by `avsr prepare`")(
@@ -71,16 +71,15 @@ int run_evaluate(const Arguments& arguments) {
       "snr", po::value(&snr)->default_value("clean"), "levels in dB, and clean, separated by commas")(
       "noise", po::value(&settings.noise)->default_value("babble"), "babble, white, or a sound file")(
       "voices", po::value(&settings.voices)->default_value(8), "utterances summed to one babble, at least 8")(
-      "out", po::value(&out), "folder for results.json, results.md and noise-curve.svg")(
+      "out", po::value(&out), "folder for results.json, results.md and (of two levels or more) noise-curve.svg")(
       "seed", po::value(&seed)->default_value(1), "of the noise")(
       "freeze-frames", po::bool_switch(&settings.freeze_frames),
       "replace every frame by the clip's first: lip-reading must fail")(
       "batch", po::value(&settings.batch)->default_value(16), "clips at a time")(
-      "device", po::value(&device)->default_value("auto"), "auto, cpu, cuda or cuda:N")(
-      "threads", po::value(&threads)->default_value(0), "compute threads on the CPU; 0: all cores")(
       "workers", po::value(&settings.workers)->default_value(0), "loader threads; 0: half of the cores")(
       "cache-gb", po::value(&settings.cache_gb)->default_value(0),
       "memory for decoded clips, in GB; 0: half of what there is")("help,h", "this text");
+  add_device_options(options, device);
   po::options_description hidden;
   hidden.add_options()("model", po::value(&paths)->required(), "");
   po::positional_options_description positions;
@@ -97,7 +96,7 @@ int run_evaluate(const Arguments& arguments) {
   settings.seed = static_cast<uint64_t>(seed);
   if (parsed.has("out")) io::require_output_folder(out);
 
-  const auto backend = open_device_aloud(device, threads);
+  const auto backend = open_device_aloud(device);
   std::vector<std::unique_ptr<Recognizer>> models;
   for (const std::string& path : paths) models.push_back(std::make_unique<Recognizer>(*backend, path));
   EvaluationReporter reporter;

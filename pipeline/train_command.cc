@@ -78,22 +78,21 @@ bool choose_decodings(backend::Backend& backend, const RunSettings& run) {
 int run_train(const Arguments& arguments) {
   namespace po = boost::program_options;
   RunSettings run;
-  std::string recipe, out, device = "auto", stages;
+  std::string recipe, out, stages;
   std::vector<std::string> overrides;
-  int threads = 0;
+  DeviceChoice device;
   po::options_description options("Options");
   options.add_options()("data", po::value(&run.data)->required(), "folder made by `avsr prepare`")(
       "out", po::value(&out)->required(), "folder for models, checkpoints and logs")(
       "resume", po::bool_switch(&run.resume), "go on with the run that --out holds")(
       "stages", po::value(&stages), "only these stages, separated by commas")(
       "set", po::value(&overrides)->composing(), "change the recipe: KEY=VALUE, such as seed=7 or stages.*.epochs=2")(
-      "device", po::value(&device)->default_value("auto"), "auto, cpu, cuda or cuda:N")(
-      "threads", po::value(&threads)->default_value(0), "compute threads on the CPU; 0: all cores")(
       "workers", po::value(&run.workers)->default_value(0), "loader threads; 0: half of the cores")(
       "checkpoint-minutes", po::value(&run.checkpoint_minutes)->default_value(10),
       "between checkpoints inside an epoch")("cache-gb", po::value(&run.cache_gb)->default_value(0),
                                              "memory for decoded clips, in GB; 0: half of what there is")("help,h",
                                                                                                           "this text");
+  add_device_options(options, device);
   po::options_description hidden;
   hidden.add_options()("recipe", po::value(&recipe)->required(), "");
   po::positional_options_description positions;
@@ -113,7 +112,7 @@ int run_train(const Arguments& arguments) {
   run.stop = &stop_requested;
   run.reporter = make_reporter();
 
-  const auto backend = open_device_aloud(device, threads);
+  const auto backend = open_device_aloud(device);
   std::cout << fmt::format("recipe {} (seed {})", run.recipe.name, run.recipe.seed) << std::endl;
   std::signal(SIGINT, request_stop);
   std::signal(SIGTERM, request_stop);

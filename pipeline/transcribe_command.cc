@@ -26,12 +26,12 @@ namespace fs = std::filesystem;
 constexpr const char* kScoreName = "score";  // .json, beside the transcripts
 
 struct Wishes {
-  std::string out, formats = "txt,srt,json", device = "auto", face_model = preprocessing::kLandmarkModelPath;
+  std::string out, formats = "txt,srt,json", face_model = preprocessing::kLandmarkModelPath;
   std::vector<std::string> inputs;  // the model, then the files
   TranscribeSettings settings;
   std::optional<float> unknown_below;
   bool score = false;
-  int threads = 0;
+  DeviceChoice device;
 };
 
 // The name of a file need not be UTF-8, which JSON must be.
@@ -176,9 +176,8 @@ int run_transcribe(const Arguments& arguments) {
       "transcribe what can be read of a damaged file")(
       "score", po::bool_switch(&wishes.score), "compare with NAME.align beside each file (GRID): word error rate")(
       "face-model", po::value(&wishes.face_model)->default_value(wishes.face_model), "dlib's 68 landmarks")(
-      "device", po::value(&wishes.device)->default_value("auto"), "auto, cpu, cuda or cuda:N")(
-      "threads", po::value(&wishes.threads)->default_value(0), "compute threads on the CPU; 0: all cores")("help,h",
-                                                                                                           "this text");
+      "help,h", "this text");
+  add_device_options(options, wishes.device);
   po::options_description hidden;
   hidden.add_options()("inputs", po::value(&wishes.inputs), "");
   po::positional_options_description positions;
@@ -193,7 +192,7 @@ int run_transcribe(const Arguments& arguments) {
   check_wishes(wishes);
   const std::vector<fs::path> stems = output_stems(wishes);
   io::require_output_folder(wishes.out);
-  const auto backend = open_device_aloud(wishes.device, wishes.threads);
+  const auto backend = open_device_aloud(wishes.device);
   Recognizer recognizer(*backend, wishes.inputs[0]);
   wishes.settings.decoding = decoding_from_json(recognizer.decoding());
   if (parsed.has("unknown-below")) wishes.settings.decoding.unknown_below = unknown_below;

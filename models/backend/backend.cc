@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <stdexcept>
+
+#include "models/backend/bf16.h"
 
 namespace avsr::backend {
 
@@ -37,9 +40,16 @@ Tensor Backend::zeros(const Shape& shape) {
 }
 
 std::vector<float> Backend::values(const Tensor& t) {
-  if (t.dtype != DType::f32) throw std::invalid_argument("[backend] values() wants an f32 tensor");
   std::vector<float> host(static_cast<size_t>(t.shape.count()));
-  download(t, host.data());
+  if (t.dtype == DType::f32) {
+    download(t, host.data());
+  } else if (t.dtype == DType::bf16) {
+    std::vector<uint16_t> halves(host.size());
+    download(t, halves.data());
+    std::transform(halves.begin(), halves.end(), host.begin(), float_of_bf16);
+  } else {
+    throw std::invalid_argument("[backend] values() wants an f32 or bf16 tensor");
+  }
   return host;
 }
 

@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "models/backend/kernels.h"
 #include "models/backend/tensor.h"
@@ -25,11 +26,19 @@ struct SgdStep {
   int64_t step = 1;  // step 1 sets the momentum buffer to the gradient, as PyTorch
 };
 
+// How matrix products and convolutions compute, and in what activations are kept. tf32: f32 activations, products of
+// f32 rounded to 10 bits of mantissa (GPU only). bf16: bf16 activations and products, summed in f32. Parameters, their
+// gradients, batch-norm statistics and losses are f32 in all of them.
+enum class Precision : uint8_t { f32, tf32, bf16 };
+inline constexpr std::pair<Precision, const char*> kPrecisionNames[] = {
+    {Precision::f32, "f32"}, {Precision::tf32, "tf32"}, {Precision::bf16, "bf16"}};
+
 class Backend {
  public:
   virtual ~Backend() = default;
   virtual std::string name() const = 0;         // "cpu", "cuda:0"
   virtual std::string description() const = 0;  // one line for logs: the device, its library and version
+  virtual Precision precision() const = 0;
 
   // ---- memory
   virtual std::shared_ptr<Buffer> allocate(size_t bytes) = 0;  // uninitialised
@@ -39,7 +48,7 @@ class Backend {
   // Host memory is channels last, `count` elements of t's type. download accepts private layouts.
   virtual void upload(const void* host, const Tensor& t) = 0;
   virtual void download(const Tensor& t, void* host) = 0;
-  std::vector<float> values(const Tensor& t);  // download of an f32 tensor
+  std::vector<float> values(const Tensor& t);  // download of an f32 or bf16 tensor
   Tensor from_values(const Shape& shape, std::span<const float> values);
   virtual void synchronize() = 0;
 

@@ -3,11 +3,7 @@
 
 #include <cstdint>
 
-#if defined(__CUDACC__)
-#define AVSR_HOST_DEVICE __host__ __device__
-#else
-#define AVSR_HOST_DEVICE
-#endif
+#include "models/backend/host_device.h"
 
 namespace avsr::backend {
 

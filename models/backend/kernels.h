@@ -6,6 +6,10 @@
 // parameter gradients, which the kernel adds to ("+="). Shapes are channels last; activations may be in the back end's
 // private layout, parameters and their gradients never are. `lengths` gives the valid steps of each clip of a padded
 // batch; what lies beyond is read as zero and written as zero. A null `lengths` means that all steps are valid.
+//
+// Element types. Activations and their gradients are f32, or, where the back end's precision is bf16, either f32 or
+// bf16: a kernel reads both and writes the one that suits it. Always f32: parameters and their gradients, statistics,
+// optimizer state, targets, losses, probabilities and dlogits.
 #pragma once
 
 #include <array>

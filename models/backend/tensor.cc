@@ -37,4 +37,10 @@ Tensor Tensor::reshaped(Shape other) const {
   return t;
 }
 
+void Tensor::require_bytes(size_t bytes) const {
+  if (bytes != bytes_of(dtype))
+    throw std::logic_error(
+        fmt::format("[tensor] elements of {} bytes are read as of {}, shape {}", bytes_of(dtype), bytes, shape.text()));
+}
+
 }  // namespace avsr::backend

@@ -10,6 +10,7 @@
 #include <initializer_list>
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 namespace avsr::backend {
@@ -58,14 +59,19 @@ struct Tensor {
   std::shared_ptr<Buffer> buffer;
 
   bool empty() const { return buffer == nullptr; }
-  // The elements' address on their device.
+  // The elements' address on their device, as T: float of f32, uint16_t of bf16, uint8_t of u8; void of any. Throws
+  // std::logic_error on another T, so that no kernel takes one type for another.
   template <typename T = float>
   T* data() const {
+    if constexpr (!std::is_void_v<T>) require_bytes(sizeof(T));
     return reinterpret_cast<T*>(static_cast<std::byte*>(buffer->data()) + offset_bytes);
   }
   // The same elements with another shape of equal count. Throws std::invalid_argument on another count, or when the
   // layout is private.
   Tensor reshaped(Shape other) const;
+
+ private:
+  void require_bytes(size_t bytes) const;
 };
 
 }  // namespace avsr::backend

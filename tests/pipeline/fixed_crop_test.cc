@@ -45,7 +45,7 @@ TEST(FixedCrop, TranscribesNoFramesOfAnotherSize) {
   const TemporaryFolder folder;
   write_small_corpus(folder / "data");
   io::write_file_atomically(folder / "data/dataset.json", nlohmann::json{{"crop", to_json(rule_for(48, 64))}}.dump());
-  const auto backend = open_device("cpu", 1);
+  const auto backend = open_device({"cpu", 1});
   RunSettings run;
   run.recipe = small_recipe();
   run.data = folder / "data";

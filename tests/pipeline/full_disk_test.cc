@@ -20,7 +20,7 @@ using testing::HasSubstr;
 TEST(FullDisk, TrainingStopsAndGoesOnToTheSameWeights) {
   TemporaryFolder folder;
   write_small_corpus(folder / "data");
-  const auto backend = open_device("cpu", 1);
+  const auto backend = open_device({"cpu", 1});
   RunSettings run;
   run.recipe = small_recipe();
   run.data = folder / "data";

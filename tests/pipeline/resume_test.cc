@@ -20,7 +20,7 @@ using testing::Not;
 // A run of the first stage, which has ended.
 class ResumeTest : public testing::Test {
  protected:
-  ResumeTest() : backend_(open_device("cpu", 1)) {
+  ResumeTest() : backend_(open_device({"cpu", 1})) {
     write_small_corpus(folder_ / "data");
     run_.data = folder_ / "data";
     run_.out = folder_ / "run";

@@ -20,7 +20,7 @@ using testing::HasSubstr;
 
 class ScheduleTest : public testing::Test {
  protected:
-  ScheduleTest() : backend_(open_device("cpu", 1)) { write_small_corpus(folder_ / "data"); }
+  ScheduleTest() : backend_(open_device({"cpu", 1})) { write_small_corpus(folder_ / "data"); }
 
   RunSettings settings(const std::string& out, const std::vector<std::string>& overrides = {}) const {
     RunSettings run;

@@ -53,7 +53,7 @@ TEST(TranscriptScore, CountsWordErrorsAndWordsInSilence) {
 
 class TranscribeTest : public testing::Test {
  protected:
-  TranscribeTest() : backend_(open_device("cpu", 1)) {
+  TranscribeTest() : backend_(open_device({"cpu", 1})) {
     write_small_corpus(folder_ / "data");
     RunSettings run;
     run.recipe = small_recipe({"stages.a-conv.epochs=25", "stages.a-rec.epochs=10", "stages.a-rec.rate=0.01"});

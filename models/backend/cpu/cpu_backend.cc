@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <omp.h>
 
+#include <stdexcept>
+
 #include "models/backend/cpu/onednn.h"
 
 namespace avsr::backend::cpu {
@@ -27,11 +29,12 @@ std::string instruction_set() {
 
 }  // namespace
 
-CpuBackend::CpuBackend(int threads, int channel_block)
+CpuBackend::CpuBackend(int threads, int channel_block, Precision precision)
     : threads_(threads > 0 ? threads : omp_get_num_procs()),
       channel_block_(channel_block > 0                    ? channel_block
                      : __builtin_cpu_supports("avx512bw") ? 16
                                                           : 8),
+      precision_(precision),
       onednn_(std::make_unique<OneDnn>()) {
   omp_set_num_threads(threads_);
 }
@@ -45,6 +48,10 @@ std::string CpuBackend::description() const {
 
 std::shared_ptr<Buffer> CpuBackend::allocate(size_t bytes) { return std::make_shared<CpuBuffer>(bytes); }
 
-std::unique_ptr<Backend> make_cpu_backend(int threads) { return std::make_unique<CpuBackend>(threads); }
+std::unique_ptr<Backend> make_cpu_backend(int threads, Precision precision) {
+  if (precision != Precision::f32)
+    throw std::runtime_error("[device] the CPU computes in f32 only; use --precision f32, or a GPU");
+  return std::make_unique<CpuBackend>(threads, 0, precision);
+}
 
 }  // namespace avsr::backend::cpu

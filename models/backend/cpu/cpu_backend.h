@@ -36,13 +36,14 @@ inline constexpr int64_t kImagesAtOnce = 232;
 class CpuBackend final : public Backend {
  public:
   // threads: 0 means all cores that this process may use. channel_block: 16 or 8; 0 means what suits the CPU.
-  explicit CpuBackend(int threads, int channel_block = 0);
+  explicit CpuBackend(int threads, int channel_block = 0, Precision precision = Precision::f32);
   ~CpuBackend() override;
   CpuBackend(const CpuBackend&) = delete;
   CpuBackend& operator=(const CpuBackend&) = delete;
 
   std::string name() const override { return "cpu"; }
   std::string description() const override;
+  Precision precision() const override { return precision_; }
 
   std::shared_ptr<Buffer> allocate(size_t bytes) override;  // 64-byte aligned
   void upload(const void* host, const Tensor& t) override;
@@ -95,6 +96,7 @@ class CpuBackend final : public Backend {
  private:
   int threads_ = 1;
   int channel_block_ = 8;
+  Precision precision_;
   std::unique_ptr<OneDnn> onednn_;
   // Kernels that stay alive between calls, the least recently used dropped first.
   KernelCache<std::pair<ConvSpec, std::vector<int64_t>>, Conv> convs_;
@@ -105,6 +107,7 @@ class CpuBackend final : public Backend {
   KernelCache<CrossEntropySpec, CrossEntropy> cross_entropies_;
 };
 
-std::unique_ptr<Backend> make_cpu_backend(int threads);
+// Throws std::runtime_error with one line where the CPU has no such precision.
+std::unique_ptr<Backend> make_cpu_backend(int threads, Precision precision = Precision::f32);
 
 }  // namespace avsr::backend::cpu
