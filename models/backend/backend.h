@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <utility>
 
@@ -24,6 +25,13 @@ struct AdamStep {
 struct SgdStep {
   float rate = 0.1f, momentum = 0.9f, weight_decay = 0, gradient_scale = 1;
   int64_t step = 1;  // step 1 sets the momentum buffer to the gradient, as PyTorch
+};
+
+// A device has no memory left for what was asked of it.
+class OutOfMemory : public std::runtime_error {
+ public:
+  // Bytes: asked for, in use by this back end, and of the device.
+  OutOfMemory(size_t wanted, size_t used, size_t total);
 };
 
 // How matrix products and convolutions compute, and in what activations are kept. tf32: f32 activations, products of

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "models/backend/host_device.h"
 #include "models/backend/tensor.h"
 
 namespace avsr::backend {
@@ -157,7 +158,7 @@ struct CrossEntropySpec {
 struct CountedSteps {
   int first, count;
 };
-inline CountedSteps counted_steps(int valid, int middle) {
+AVSR_HOST_DEVICE inline CountedSteps counted_steps(int valid, int middle) {
   const int count = middle > 0 && middle < valid ? middle : valid;
   return {(valid - count + 1) / 2, count};
 }

@@ -1,0 +1,309 @@
+// Convolution by cuDNN, channels last. The algorithm of each pass is chosen by measurement (AlgorithmCache).
+#include <cudnn.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+#include <stdexcept>
+#include <vector>
+
+#include "models/backend/checks.h"
+#include "models/backend/cuda/algorithm_cache.h"
+#include "models/backend/cuda/conv.h"
+#include "models/backend/cuda/depth_channels.h"
+
+// cuDNN 9 calls these entry points of its own older interface deprecated; they run the same kernels as its graphs, for
+// plain convolutions with less to describe.
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+
+namespace avsr::backend::cuda {
+namespace {
+
+constexpr size_t kMostWorkspace = size_t{1} << 30;
+
+void check(cudnnStatus_t status, const char* what) {
+  if (status != CUDNN_STATUS_SUCCESS)
+    throw std::runtime_error(fmt::format("[cuDNN] {}: {}", what, cudnnGetErrorString(status)));
+}
+
+// A descriptor that is destroyed with its owner.
+template <typename Handle, cudnnStatus_t (*kCreate)(Handle*), cudnnStatus_t (*kDestroy)(Handle)>
+class Descriptor {
+ public:
+  Descriptor() { check(kCreate(&handle_), "a descriptor"); }
+  ~Descriptor() { kDestroy(handle_); }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  operator Handle() const { return handle_; }
+
+ private:
+  Handle handle_ = nullptr;
+};
+using TensorDescriptor = Descriptor<cudnnTensorDescriptor_t, cudnnCreateTensorDescriptor, cudnnDestroyTensorDescriptor>;
+using FilterDescriptor = Descriptor<cudnnFilterDescriptor_t, cudnnCreateFilterDescriptor, cudnnDestroyFilterDescriptor>;
+using ConvDescriptor =
+    Descriptor<cudnnConvolutionDescriptor_t, cudnnCreateConvolutionDescriptor, cudnnDestroyConvolutionDescriptor>;
+using ActivationDescriptor =
+    Descriptor<cudnnActivationDescriptor_t, cudnnCreateActivationDescriptor, cudnnDestroyActivationDescriptor>;
+
+}  // namespace
+
+struct FastConvs::Library {
+  explicit Library(CudaBackend& backend) : cache(algorithm_cache_path()) {
+    check(cudnnCreate(&handle), "starting");
+    check(cudnnSetStream(handle, static_cast<cudaStream_t>(backend.stream().handle())), "choosing the stream");
+    device = fmt::format("{}, cuDNN {}", backend.stream().facts().model, cudnnGetVersion());
+  }
+  ~Library() { cudnnDestroy(handle); }
+  Library(const Library&) = delete;
+  Library& operator=(const Library&) = delete;
+
+  cudnnHandle_t handle = nullptr;
+  AlgorithmCache cache;
+  std::string device;  // algorithms are this device's and this library's
+};
+
+namespace {
+
+class CudnnConv final : public Conv {
+ public:
+  CudnnConv(CudaBackend& backend, cudnnHandle_t library, AlgorithmCache& cache, const std::string& device,
+            const ConvSpec& spec, const Shape& x);
+
+  Shape output_shape() const override { return y_shape_; }
+  void forward(const Tensor& x, const Tensor& w, const Tensor& b, Tensor& y) override;
+  void backward_data(const Tensor& dy, const Tensor& w, Tensor& dx) override;
+  void backward_weights(const Tensor& x, const Tensor& dy, Tensor& dw, Tensor& db) override;
+  void pack(const Tensor& w, const Tensor& scale, Tensor& packed) override;
+  void infer(const Tensor& x, const Tensor& packed, const Tensor& b, const Tensor& residual, bool relu,
+             Tensor& y) override;
+
+ private:
+  bool deep() const { return x_shape_.rank() == 5; }
+  const Tensor& operand_x(const Tensor& x);
+  const Tensor& operand_w(const Tensor& w);
+  void check_weights(const Tensor& w) const;
+  // The algorithm of one pass: known, else the fastest of those that measure() lists.
+  template <typename Performance, typename Measure>
+  Algorithm choose(std::optional<Algorithm>& chosen, const char* pass, const Measure& measure);
+  void* workspace(size_t bytes) { return backend_.scratch(CudaBackend::Slot::columns, bytes); }
+  void set_math(const Algorithm& algorithm) {
+    check(cudnnSetConvolutionMathType(conv_, static_cast<cudnnMathType_t>(algorithm.math)), "a math type");
+  }
+  void convolve(const Tensor& x, const Tensor& w, Tensor& y);
+  bool infer_fused(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor& residual, Tensor& y);
+
+  CudaBackend& backend_;
+  cudnnHandle_t library_;
+  AlgorithmCache& cache_;
+  ConvSpec spec_;
+  Shape x_shape_, y_shape_;
+  int64_t channels_;  // of the input as cuDNN sees it
+  std::string key_;
+  TensorDescriptor x_, y_, bias_;
+  FilterDescriptor w_;
+  ConvDescriptor conv_;
+  ActivationDescriptor relu_;
+  std::optional<Algorithm> forward_, backward_data_, backward_weights_;
+  bool fuses_ = true;  // until the library says that it does not
+  Tensor folded_x_, folded_w_, folded_dx_, converted_x_, converted_w_, converted_dy_, dw_, converted_bias_;
+};
+
+CudnnConv::CudnnConv(CudaBackend& backend, cudnnHandle_t library, AlgorithmCache& cache, const std::string& device,
+                     const ConvSpec& spec, const Shape& x)
+    : backend_(backend),
+      library_(library),
+      cache_(cache),
+      spec_(spec),
+      x_shape_(x),
+      y_shape_(conv_output_shape(spec, x)),
+      channels_(x.rank() == 5 ? (x[1] + kChannelMultiple - 1) / kChannelMultiple * kChannelMultiple
+                              : spec.in_channels) {
+  const bool half = backend.activation_type() == DType::bf16;
+  const cudnnDataType_t type = half ? CUDNN_DATA_BFLOAT16 : CUDNN_DATA_FLOAT;
+  const auto n = static_cast<int>(x[0]), h = static_cast<int>(x[x.rank() - 3]), w = static_cast<int>(x[x.rank() - 2]),
+             c = static_cast<int>(channels_);
+  check(cudnnSetTensor4dDescriptor(x_, CUDNN_TENSOR_NHWC, type, n, c, h, w), "the input");
+  check(cudnnSetTensor4dDescriptor(y_, CUDNN_TENSOR_NHWC, type, n, spec.out_channels, static_cast<int>(y_shape_[1]),
+                                   static_cast<int>(y_shape_[2])),
+        "the output");
+  check(cudnnSetTensor4dDescriptor(bias_, CUDNN_TENSOR_NHWC, type, 1, spec.out_channels, 1, 1), "the bias");
+  check(cudnnSetFilter4dDescriptor(w_, type, CUDNN_TENSOR_NHWC, spec.out_channels, c, spec.kernel[1], spec.kernel[2]),
+        "the weights");
+  check(cudnnSetConvolution2dDescriptor(conv_, spec.padding[1], spec.padding[2], spec.stride[1], spec.stride[2], 1, 1,
+                                        CUDNN_CROSS_CORRELATION, CUDNN_DATA_FLOAT),
+        "the convolution");
+  const cudnnMathType_t math = half                                     ? CUDNN_TENSOR_OP_MATH
+                               : backend.precision() == Precision::tf32 ? CUDNN_DEFAULT_MATH
+                                                                        : CUDNN_FMA_MATH;
+  check(cudnnSetConvolutionMathType(conv_, math), "the math type");
+  check(cudnnSetActivationDescriptor(relu_, CUDNN_ACTIVATION_RELU, CUDNN_NOT_PROPAGATE_NAN, 0), "ReLU");
+  const char* precision = half ? "bf16" : backend.precision() == Precision::tf32 ? "tf32" : "f32";
+  key_ = fmt::format("{}, {}, n{} c{} h{} w{} out{} k{}x{} s{}x{} p{}x{}", device, precision, n, c, h, w,
+                     spec.out_channels, spec.kernel[1], spec.kernel[2], spec.stride[1], spec.stride[2], spec.padding[1],
+                     spec.padding[2]);
+}
+
+void CudnnConv::check_weights(const Tensor& w) const {
+  const Shape expected{spec_.out_channels, spec_.kernel[0], spec_.kernel[1], spec_.kernel[2], spec_.in_channels};
+  check_shape("conv", "weights", w.shape, expected);
+}
+
+const Tensor& CudnnConv::operand_x(const Tensor& x) {
+  check_shape("conv", "x", x.shape, x_shape_);
+  if (!deep()) return backend_.as_operand(x, converted_x_);
+  fold_depth(backend_, x, channels_, folded_x_);
+  return folded_x_;
+}
+
+const Tensor& CudnnConv::operand_w(const Tensor& w) {
+  check_weights(w);
+  if (!deep()) return backend_.as_operand(w, converted_w_);
+  fold_depth(backend_, w, channels_, folded_w_);
+  return folded_w_;
+}
+
+template <typename Performance, typename Measure>
+Algorithm CudnnConv::choose(std::optional<Algorithm>& chosen, const char* pass, const Measure& measure) {
+  if (!chosen) chosen = cache_.find(key_ + ", " + pass);
+  if (chosen) return *chosen;
+  std::vector<Performance> found(16);
+  int count = 0;
+  check(measure(static_cast<int>(found.size()), &count, found.data()), "measuring algorithms");
+  for (int i = 0; i < count; ++i) {  // the fastest first
+    const Performance& one = found[static_cast<size_t>(i)];
+    if (one.status != CUDNN_STATUS_SUCCESS || one.memory > kMostWorkspace) continue;
+    chosen = Algorithm{static_cast<int>(one.algo), static_cast<int>(one.mathType), one.memory};
+    cache_.add(key_ + ", " + pass, *chosen);
+    return *chosen;
+  }
+  throw std::runtime_error(fmt::format("[cuDNN] no algorithm for {}, {}", key_, pass));
+}
+
+void CudnnConv::convolve(const Tensor& x, const Tensor& w, Tensor& y) {
+  backend_.resize_activation(y, y_shape_);
+  const Algorithm a =
+      choose<cudnnConvolutionFwdAlgoPerf_t>(forward_, "forward", [&](int most, int* count, auto* found) {
+        return cudnnFindConvolutionForwardAlgorithmEx(library_, x_, x.data<void>(), w_, w.data<void>(), conv_, y_,
+                                                      y.data<void>(), most, count, found, workspace(kMostWorkspace),
+                                                      kMostWorkspace);
+      });
+  set_math(a);
+  const float one = 1, zero = 0;
+  check(cudnnConvolutionForward(library_, &one, x_, x.data<void>(), w_, w.data<void>(), conv_,
+                                static_cast<cudnnConvolutionFwdAlgo_t>(a.number), workspace(a.workspace_bytes),
+                                a.workspace_bytes, &zero, y_, y.data<void>()),
+        "a convolution");
+}
+
+void CudnnConv::forward(const Tensor& x, const Tensor& w, const Tensor& b, Tensor& y) {
+  convolve(operand_x(x), operand_w(w), y);
+  if (!b.empty()) finish_inference(backend_, b, {}, false, y);
+}
+
+void CudnnConv::backward_data(const Tensor& dy, const Tensor& w, Tensor& dx) {
+  check_shape("conv", "dy", dy.shape, y_shape_);
+  const Tensor &gradient = backend_.as_operand(dy, converted_dy_), &weights = operand_w(w);
+  Tensor& out = deep() ? folded_dx_ : dx;
+  backend_.resize_activation(out, deep() ? Shape{x_shape_[0], x_shape_[2], x_shape_[3], channels_} : x_shape_);
+  const Algorithm a = choose<cudnnConvolutionBwdDataAlgoPerf_t>(
+      backward_data_, "backward data", [&](int most, int* count, auto* found) {
+        return cudnnFindConvolutionBackwardDataAlgorithmEx(library_, w_, weights.data<void>(), y_,
+                                                           gradient.data<void>(), conv_, x_, out.data<void>(), most,
+                                                           count, found, workspace(kMostWorkspace), kMostWorkspace);
+      });
+  set_math(a);
+  const float one = 1, zero = 0;
+  check(cudnnConvolutionBackwardData(library_, &one, w_, weights.data<void>(), y_, gradient.data<void>(), conv_,
+                                     static_cast<cudnnConvolutionBwdDataAlgo_t>(a.number), workspace(a.workspace_bytes),
+                                     a.workspace_bytes, &zero, x_, out.data<void>()),
+        "a convolution's gradient of its input");
+  if (!deep()) return;
+  backend_.resize_activation(dx, x_shape_);
+  unfold_depth(backend_, out, false, dx);
+}
+
+void CudnnConv::backward_weights(const Tensor& x, const Tensor& dy, Tensor& dw, Tensor& db) {
+  check_shape("conv", "dy", dy.shape, y_shape_);
+  check_weights(dw);
+  const Tensor &input = operand_x(x), &gradient = backend_.as_operand(dy, converted_dy_);
+  // cuDNN wants the type of the activations here as well: one rounding of a finished sum.
+  backend_.resize_activation(dw_, {spec_.out_channels, spec_.kernel[1], spec_.kernel[2], channels_});
+  const Algorithm a = choose<cudnnConvolutionBwdFilterAlgoPerf_t>(
+      backward_weights_, "backward weights", [&](int most, int* count, auto* found) {
+        return cudnnFindConvolutionBackwardFilterAlgorithmEx(library_, x_, input.data<void>(), y_,
+                                                             gradient.data<void>(), conv_, w_, dw_.data<void>(), most,
+                                                             count, found, workspace(kMostWorkspace), kMostWorkspace);
+      });
+  set_math(a);
+  const float one = 1, zero = 0;
+  check(cudnnConvolutionBackwardFilter(library_, &one, x_, input.data<void>(), y_, gradient.data<void>(), conv_,
+                                       static_cast<cudnnConvolutionBwdFilterAlgo_t>(a.number),
+                                       workspace(a.workspace_bytes), a.workspace_bytes, &zero, w_, dw_.data<void>()),
+        "a convolution's gradient of its weights");
+  if (deep()) {
+    unfold_depth(backend_, dw_, true, dw);
+  } else {
+    Tensor sum = dw;
+    backend_.add(dw_.reshaped(dw.shape), sum);
+  }
+  if (!db.empty()) backend_.add_rows(dy, dy.shape.count() / spec_.out_channels, spec_.out_channels, db.data());
+}
+
+void CudnnConv::pack(const Tensor& w, const Tensor& scale, Tensor& packed) {
+  check_weights(w);
+  if (!deep()) return scale_weights(backend_, w, scale, packed);
+  Tensor scaled;
+  scale_weights(backend_, w, scale, scaled);
+  fold_depth(backend_, scaled, channels_, packed);
+}
+
+bool CudnnConv::infer_fused(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor& residual, Tensor& y) {
+  if (!fuses_ || b.empty() || !forward_) return false;
+  set_math(*forward_);
+  const Tensor& bias = backend_.as_operand(b, converted_bias_);
+  const float one = 1, kept = residual.empty() ? 0 : 1;
+  const cudnnStatus_t status = cudnnConvolutionBiasActivationForward(
+      library_, &one, x_, x.data<void>(), w_, w.data<void>(), conv_,
+      static_cast<cudnnConvolutionFwdAlgo_t>(forward_->number), workspace(forward_->workspace_bytes),
+      forward_->workspace_bytes, &kept, y_, residual.empty() ? y.data<void>() : residual.data<void>(), bias_,
+      bias.data<void>(), relu_, y_, y.data<void>());
+  fuses_ = status != CUDNN_STATUS_NOT_SUPPORTED;
+  if (fuses_) check(status, "a fused convolution");
+  return fuses_;
+}
+
+void CudnnConv::infer(const Tensor& x, const Tensor& packed, const Tensor& b, const Tensor& residual, bool relu,
+                      Tensor& y) {
+  const Tensor& input = operand_x(x);
+  if (!residual.empty()) check_shape("conv", "a residual", residual.shape, y_shape_);
+  const bool shared = !residual.empty() && !y.empty() && residual.data<void>() == y.data<void>();
+  const bool same_type = residual.empty() || residual.dtype == backend_.activation_type();
+  if (!shared) backend_.resize_activation(y, y_shape_);
+  if (relu && same_type && infer_fused(input, packed, b, residual, y)) return;
+  Tensor added = residual;
+  if (shared) {  // the convolution is about to write there
+    added = Tensor{};
+    backend_.copy(residual, added);
+  }
+  convolve(input, packed, y);
+  if (!b.empty() || !residual.empty() || relu) finish_inference(backend_, b, added, relu, y);
+}
+
+bool multiple(int64_t channels) { return channels % kChannelMultiple == 0; }
+
+}  // namespace
+
+FastConvs::FastConvs(CudaBackend& backend) : backend_(backend), library_(std::make_unique<Library>(backend)) {}
+FastConvs::~FastConvs() = default;
+
+std::shared_ptr<Conv> FastConvs::make(const ConvSpec& spec, const Shape& x) {
+  if (!multiple(spec.out_channels)) return nullptr;
+  const bool flat = x.rank() == 4 && multiple(spec.in_channels);
+  const bool folds =
+      x.rank() == 5 && spec.in_channels == 1 && x[1] == spec.kernel[0] && spec.padding[0] == 0 && x[2] > 1;
+  if (!flat && !folds) return nullptr;
+  return std::make_shared<CudnnConv>(backend_, library_->handle, library_->cache, library_->device, spec, x);
+}
+
+}  // namespace avsr::backend::cuda

@@ -1,0 +1,117 @@
+#include "models/backend/cuda/cuda_backend.h"
+
+#include <fmt/format.h>
+
+#include <numeric>
+#include <stdexcept>
+
+#include "models/backend/checks.h"
+
+namespace avsr::backend::cuda {
+namespace {
+
+class CudaBuffer final : public Buffer {
+ public:
+  CudaBuffer(std::shared_ptr<Stream> stream, size_t bytes)
+      : stream_(std::move(stream)), memory_(stream_->allocate(bytes)), bytes_(bytes) {}
+  ~CudaBuffer() override { stream_->free(memory_, bytes_); }
+  CudaBuffer(const CudaBuffer&) = delete;
+  CudaBuffer& operator=(const CudaBuffer&) = delete;
+  void* data() override { return memory_; }
+  size_t bytes() const override { return bytes_; }
+
+ private:
+  std::shared_ptr<Stream> stream_;  // tensors may outlive the back end
+  void* memory_;
+  size_t bytes_;
+};
+
+}  // namespace
+
+CudaBackend::CudaBackend(int device, Precision precision)
+    : precision_(precision),
+      stream_(std::make_shared<Stream>(device)),
+      products_(std::make_unique<Products>(*stream_, precision)),
+      fast_convs_(std::make_unique<FastConvs>(*this)) {}
+
+CudaBackend::~CudaBackend() = default;
+
+std::string CudaBackend::description() const {
+  for (const auto& [precision, name] : kPrecisionNames)
+    if (precision == precision_) return fmt::format("{}, {}", stream_->facts().description, name);
+  throw std::logic_error("[cuda] a precision has no name");
+}
+
+std::shared_ptr<Buffer> CudaBackend::allocate(size_t bytes) { return std::make_shared<CudaBuffer>(stream_, bytes); }
+
+void CudaBackend::upload(const void* host, const Tensor& t) {
+  stream_->upload(host, t.data<void>(), static_cast<size_t>(t.shape.count()) * bytes_of(t.dtype));
+}
+
+void CudaBackend::download(const Tensor& t, void* host) {
+  stream_->download(t.data<void>(), host, static_cast<size_t>(t.shape.count()) * bytes_of(t.dtype));
+}
+
+const int* CudaBackend::small_upload(const std::vector<int>& values) {
+  const auto buffer = small_uploads_.get(values, [&] {
+    const auto made = allocate(values.size() * sizeof(int));
+    stream_->upload(values.data(), made->data(), values.size() * sizeof(int));
+    return made;
+  });
+  return static_cast<const int*>(buffer->data());
+}
+
+const int* CudaBackend::on_device(const Lengths& lengths) { return small_upload(lengths); }
+
+const int* CudaBackend::starts_on_device(const Lengths& lengths) {
+  std::vector<int> starts(lengths.size() + 1, 0);
+  std::partial_sum(lengths.begin(), lengths.end(), starts.begin() + 1);
+  return small_upload(starts);
+}
+
+void* CudaBackend::scratch(Slot slot, size_t bytes) {
+  auto& buffer = scratch_[static_cast<size_t>(slot)];
+  if (!buffer || buffer->bytes() < bytes) {
+    buffer.reset();  // first, so that both are never there at once
+    buffer = allocate(bytes);
+  }
+  return buffer->data();
+}
+
+std::shared_ptr<Conv> CudaBackend::conv(const ConvSpec& spec, const Shape& x) {
+  return convs_.get({spec, x.sizes()}, [&] {
+    static_cast<void>(conv_output_shape(spec, x));  // throws where x does not fit
+    if (auto fast = fast_convs_->make(spec, x)) return fast;
+    return make_column_conv(*this, spec, x);
+  });
+}
+
+std::shared_ptr<BatchNorm> CudaBackend::batch_norm(const BatchNormSpec& spec) {
+  return batch_norms_.get(spec, [&] { return make_batch_norm(*this, spec); });
+}
+
+std::shared_ptr<Pool> CudaBackend::pool(const PoolSpec& spec, const Shape& x) {
+  return pools_.get({spec, x.sizes()}, [&] { return make_pool(*this, spec, x); });
+}
+
+std::shared_ptr<Linear> CudaBackend::linear(int in, int out) {
+  return linears_.get({in, out}, [&] { return make_linear(*this, in, out); });
+}
+
+std::shared_ptr<Recurrent> CudaBackend::recurrent(const RecurrentSpec& spec, int64_t batch, int64_t steps) {
+  if (spec.input < 1 || spec.hidden < 1 || batch < 1 || steps < 1)
+    throw std::invalid_argument("[recurrent] expected sizes of 1 or more");
+  return recurrents_.get({spec, {batch, steps}}, [&] { return make_recurrent(*this, spec, batch, steps); });
+}
+
+std::shared_ptr<CrossEntropy> CudaBackend::cross_entropy(const CrossEntropySpec& spec) {
+  if (!(spec.label_smoothing >= 0 && spec.label_smoothing < 1))
+    throw std::invalid_argument(
+        fmt::format("[cross entropy] expected 0 <= label smoothing < 1, got {}", spec.label_smoothing));
+  if (spec.middle_steps < 0)
+    throw std::invalid_argument(
+        fmt::format("[cross entropy] expected 0 or more middle steps, got {}", spec.middle_steps));
+  return cross_entropies_.get(spec, [&] { return make_cross_entropy(*this, spec); });
+}
+
+}  // namespace avsr::backend::cuda

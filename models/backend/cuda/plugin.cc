@@ -1,0 +1,21 @@
+// The one symbol of libavsr_cuda.so (pipeline/device.h).
+#include <algorithm>
+#include <cstring>
+#include <exception>
+#include <string_view>
+
+#include "models/backend/cuda/cuda_backend.h"
+
+extern "C" __attribute__((visibility("default"))) avsr::backend::Backend* avsr_open_cuda(int device, int precision,
+                                                                                         char* error,
+                                                                                         size_t error_bytes) {
+  try {
+    return new avsr::backend::cuda::CudaBackend(device, static_cast<avsr::backend::Precision>(precision));
+  } catch (const std::exception& problem) {
+    const std::string_view text = problem.what();
+    const size_t kept = std::min(text.size(), error_bytes - 1);
+    std::memcpy(error, text.data(), kept);
+    error[kept] = 0;
+    return nullptr;
+  }
+}

@@ -1,0 +1,108 @@
+// The device as a GPU.
+#include <cublasLt.h>
+#include <cuda_runtime_api.h>
+#include <cudnn.h>
+#include <fmt/format.h>
+
+#include "models/backend/backend.h"
+#include "models/backend/cuda/check_cuda.h"
+#include "models/backend/cuda/stream.h"
+
+namespace avsr::backend::cuda {
+namespace {
+
+// Compute capabilities this plug-in holds code for: AVSR_CUDA_ARCHITECTURES, "80;90;100". Code for X.0 runs on X.Y.
+bool built_for(int major) {
+  constexpr int kMajors[] = {AVSR_CUDA_MAJORS};
+  for (const int known : kMajors)
+    if (known == major) return true;
+  return false;
+}
+
+cudaDeviceProp usable_device(int device) {
+  int count = 0;
+  if (const cudaError_t status = cudaGetDeviceCount(&count); status != cudaSuccess || count == 0)
+    throw std::runtime_error(status == cudaErrorInsufficientDriver
+                                 ? "the driver is older than CUDA " AVSR_CUDA_VERSION " wants: update it"
+                                 : fmt::format("no GPU: {}", cudaGetErrorString(status)));
+  if (device >= count) throw std::runtime_error(fmt::format("there are {} GPUs, counted from 0", count));
+  cudaDeviceProp facts{};
+  check(cudaGetDeviceProperties(&facts, device), "device properties");
+  if (!built_for(facts.major))
+    throw std::runtime_error(fmt::format("{} has compute capability {}.{}, and this program is built for {}",
+                                         facts.name, facts.major, facts.minor, AVSR_CUDA_ARCHITECTURES));
+  return facts;
+}
+
+}  // namespace
+
+Stream::Stream(int device) : device_(device) {
+  const cudaDeviceProp facts = usable_device(device);
+  check(cudaSetDevice(device), "choosing the device");
+  cudaStream_t stream = nullptr;
+  check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "a stream");
+  handle_ = stream;
+  int driver = 0;
+  check(cudaDriverGetVersion(&driver), "the driver's version");
+  facts_.name = fmt::format("cuda:{}", device);
+  facts_.model = facts.name;
+  facts_.description = fmt::format("cuda:{}: {}, {:.0f} GiB, driver for CUDA {}.{}, cuDNN {}, cuBLAS {}", device,
+                                   facts.name, static_cast<double>(facts.totalGlobalMem) / (1 << 30), driver / 1000,
+                                   driver % 1000 / 10, cudnnGetVersion(), cublasLtGetVersion());
+}
+
+Stream::~Stream() { cudaStreamDestroy(static_cast<cudaStream_t>(handle_)); }
+
+void* Stream::allocate(size_t bytes) {
+  void* memory = nullptr;
+  const cudaError_t status = cudaMalloc(&memory, bytes > 0 ? bytes : 1);
+  if (status == cudaErrorMemoryAllocation) {
+    cudaGetLastError();  // it is reported here and must not surface again
+    throw OutOfMemory(bytes, bytes_in_use_, total_bytes());
+  }
+  check(status, "memory");
+  bytes_in_use_ += bytes;
+  if (bytes_in_use_ > peak_bytes_) peak_bytes_ = bytes_in_use_;
+  return memory;
+}
+
+void Stream::free(void* memory, size_t bytes) noexcept {
+  cudaFree(memory);  // waits for the work that may still use it
+  bytes_in_use_ -= bytes;
+}
+
+void Stream::upload(const void* host, void* device, size_t bytes) {
+  if (bytes == 0) return;
+  const auto stream = static_cast<cudaStream_t>(handle_);
+  check(cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, stream), "copying to the device");
+  // Pageable memory is read before the call returns only up to 64 KiB.
+  if (bytes > 65536) synchronize();
+}
+
+void Stream::download(const void* device, void* host, size_t bytes) {
+  if (bytes > 0)
+    check(cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, static_cast<cudaStream_t>(handle_)),
+          "copying from the device");
+  synchronize();
+}
+
+void Stream::copy(const void* from, void* to, size_t bytes) {
+  if (bytes > 0 && from != to)
+    check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, static_cast<cudaStream_t>(handle_)),
+          "copying on the device");
+}
+
+void Stream::zero(void* memory, size_t bytes) {
+  if (bytes > 0) check(cudaMemsetAsync(memory, 0, bytes, static_cast<cudaStream_t>(handle_)), "clearing memory");
+}
+
+void Stream::synchronize() {
+  check(cudaStreamSynchronize(static_cast<cudaStream_t>(handle_)), "the work on the device");
+}
+
+size_t Stream::total_bytes() const {
+  size_t free_bytes = 0, total = 0;
+  return cudaMemGetInfo(&free_bytes, &total) == cudaSuccess ? total : 0;
+}
+
+}  // namespace avsr::backend::cuda
