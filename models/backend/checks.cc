@@ -1,10 +1,15 @@
 #include "models/backend/checks.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <stdexcept>
 
 namespace avsr::backend {
+
+void reject(const char* operation, std::initializer_list<std::string_view> parts) {
+  throw std::invalid_argument(fmt::format("[{}] {}", operation, fmt::join(parts, "")));
+}
 
 void check_lengths(const char* operation, const Lengths& lengths, int64_t batch, int64_t steps) {
   if (static_cast<int64_t>(lengths.size()) != batch)

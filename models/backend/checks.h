@@ -1,9 +1,15 @@
 // What every back end checks before it computes, and the shapes that follow from specifications.
 #pragma once
 
+#include <initializer_list>
+#include <string_view>
+
 #include "models/backend/kernels.h"
 
 namespace avsr::backend {
+
+// Throws std::invalid_argument: "[operation] " and the parts, one after the other. (nvcc cannot compile fmt.)
+[[noreturn]] void reject(const char* operation, std::initializer_list<std::string_view> parts);
 
 // Throws std::invalid_argument unless there is one length in [0, steps] for each clip.
 void check_lengths(const char* operation, const Lengths& lengths, int64_t batch, int64_t steps);

@@ -5,11 +5,10 @@
 // A sum over all rows of (rows, C) is cut into strips of rows; one thread sums the strip of kLanes channels, so that
 // neighbouring threads read neighbouring channels. The strips' sums are joined kFan at a time, then all. The cut
 // depends on the shape alone and nothing is added atomically, so results are the same from run to run.
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
 
+#include "models/backend/checks.h"
 #include "models/backend/cuda/cuda_backend.h"
 #include "models/backend/cuda/launch.h"
 
@@ -310,7 +309,7 @@ class CudaBatchNorm final : public BatchNorm {
   void backward(const Tensor& x, const Tensor& y, const Tensor& dy, const Tensor& gamma, const Tensor& saved,
                 const Lengths* lengths, Tensor& dx, Tensor& dresidual, Tensor& dgamma, Tensor& dbeta) override {
     if (saved.shape != Shape{4, spec_.channels})
-      throw std::invalid_argument("[batch norm] backward wants what forward saved for the same x");
+      reject("batch norm", {"backward wants what forward saved for the same x"});
     const Gate gate{factors(saved), spec_.residual ? Elements(y) : Elements(), spec_.relu};
     gradients(x, y, dy, gamma, gate, lengths, valid_rows(x, lengths), dx, dresidual, dgamma, dbeta);
   }
@@ -327,13 +326,12 @@ class CudaBatchNorm final : public BatchNorm {
 
   Strips strips_of(const Tensor& x, const Lengths* lengths) {
     if (x.shape.rank() < 2 || x.shape.back() != spec_.channels)
-      throw std::invalid_argument(
-          fmt::format("[batch norm] expected x with {} channels, got {}", spec_.channels, x.shape.text()));
+      reject("batch norm", {"expected x with ", std::to_string(spec_.channels), " channels, got ", x.shape.text()});
     const size_t rank = x.shape.rank();
     if (lengths &&
         (rank < 3 || (rank == 4 && x.shape[1] != 1) || rank > 4 || static_cast<int64_t>(lengths->size()) != x.shape[0]))
-      throw std::invalid_argument(fmt::format("[batch norm] {} lengths do not fit x {}, expected (N, [1,] W, C)",
-                                              lengths->size(), x.shape.text()));
+      reject("batch norm",
+             {std::to_string(lengths->size()), " lengths do not fit x ", x.shape.text(), ", expected (N, [1,] W, C)"});
     Strips strips;
     strips.channels = spec_.channels;
     strips.rows.count = x.shape.count() / spec_.channels;
@@ -379,7 +377,7 @@ class CudaBatchNorm final : public BatchNorm {
 
   void apply(const Rows& rows, const Tensor& x, const Tensor& residual, const Factors& by, Tensor& y) {
     if (spec_.residual != !residual.empty())
-      throw std::invalid_argument("[batch norm] a residual is given exactly when the specification has one");
+      reject("batch norm", {"a residual is given exactly when the specification has one"});
     const Tensor source = x;  // holds the memory when y is x
     backend_.resize_activation(y, source.shape);
     by_lanes([&]<int kLanes>() {
@@ -393,8 +391,7 @@ class CudaBatchNorm final : public BatchNorm {
     const Strips strips = strips_of(x, lengths);
     for (const auto& [name, t] : {std::pair("y", &y), std::pair("dy", &dy)})
       if (t->shape != x.shape)
-        throw std::invalid_argument(
-            fmt::format("[batch norm] expected {} of shape {}, got {}", name, x.shape.text(), t->shape.text()));
+        reject("batch norm", {"expected ", name, " of shape ", x.shape.text(), ", got ", t->shape.text()});
     Tensor gradient = dy;  // holds the memory when dresidual is dy
     if (spec_.residual) backend_.resize(dresidual, x.shape, dy.dtype);
     const Elements dz = spec_.residual ? Elements(dresidual) : Elements();

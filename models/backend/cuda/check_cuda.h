@@ -2,14 +2,15 @@
 #pragma once
 
 #include <cuda_runtime_api.h>
-#include <fmt/format.h>
 
 #include <stdexcept>
+#include <string>
 
 namespace avsr::backend::cuda {
 
 inline void check(cudaError_t status, const char* what) {
-  if (status != cudaSuccess) throw std::runtime_error(fmt::format("[cuda] {}: {}", what, cudaGetErrorString(status)));
+  if (status != cudaSuccess)
+    throw std::runtime_error(std::string("[cuda] ") + what + ": " + cudaGetErrorString(status));
 }
 
 }  // namespace avsr::backend::cuda

@@ -1,6 +1,4 @@
 // Convolution as a matrix product over gathered inputs (conv.h).
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "models/backend/checks.h"
@@ -180,7 +178,7 @@ class ColumnConv final : public Conv {
   void check_weights(const Tensor& w) const {
     const Shape expected{spec_.out_channels, spec_.kernel[0], spec_.kernel[1], spec_.kernel[2], spec_.in_channels};
     if (w.shape.count() != expected.count())
-      throw std::invalid_argument(fmt::format("[conv] expected weights {}, got {}", expected.text(), w.shape.text()));
+      reject("conv", {"expected weights ", expected.text(), ", got ", w.shape.text()});
   }
 
   Product of_type(Product product) const {

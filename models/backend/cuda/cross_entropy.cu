@@ -125,13 +125,12 @@ class CudaCrossEntropy final : public CrossEntropy {
 
   void run(const Tensor& logits, const Tensor& targets, const Lengths* lengths, Tensor& losses, Tensor& probabilities,
            Tensor& dlogits) override {
-    if (logits.shape.rank() != 3)
-      throw std::invalid_argument("[cross entropy] expected logits (B, T, V), got " + logits.shape.text());
+    if (logits.shape.rank() != 3) reject("cross entropy", {"expected logits (B, T, V), got ", logits.shape.text()});
     const int64_t batch = logits.shape[0], steps = logits.shape[1], classes = logits.shape[2];
     check_shape("cross entropy", "targets", targets.shape, {batch, classes});
     if (lengths) check_lengths("cross entropy", *lengths, batch, steps);
     if (lengths && std::find(lengths->begin(), lengths->end(), 0) != lengths->end())
-      throw std::invalid_argument("[cross entropy] a clip has no valid frame");
+      reject("cross entropy", {"a clip has no valid frame"});
     backend_.resize(losses, {batch});
     backend_.resize(probabilities, {batch, classes});
     backend_.resize(dlogits, logits.shape);

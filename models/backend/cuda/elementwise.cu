@@ -1,6 +1,4 @@
 // Element-wise operations, and conversion between types.
-#include <fmt/format.h>
-
 #include "models/backend/checks.h"
 #include "models/backend/cuda/cuda_backend.h"
 #include "models/backend/cuda/launch.h"
@@ -38,7 +36,7 @@ struct Drop {
 }  // namespace
 
 void CudaBackend::fill(Tensor& t, float value) {
-  if (t.dtype != DType::f32) throw std::invalid_argument("[fill] expected an f32 tensor");
+  if (t.dtype != DType::f32) reject("fill", {"expected an f32 tensor"});
   launch(*stream_, t.shape.count(), Fill{t.data(), value});
 }
 
@@ -55,7 +53,7 @@ void CudaBackend::add(const Tensor& x, Tensor& y) {
 }
 
 void CudaBackend::dropout(const Tensor& x, float p, uint64_t seed, Tensor& y) {
-  if (!(p >= 0 && p < 1)) throw std::invalid_argument(fmt::format("[dropout] expected 0 <= p < 1, got {}", p));
+  if (!(p >= 0 && p < 1)) reject("dropout", {"expected 0 <= p < 1, got ", std::to_string(p)});
   const Tensor source = x;
   resize(y, source.shape, source.dtype);
   launch(*stream_, source.shape.count(), Drop{Elements(source), Elements(y), seed, dropout_threshold(p), 1 / (1 - p)});

@@ -1,6 +1,4 @@
 // Linear layers as matrix products, and the sums over rows that give bias gradients.
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "models/backend/checks.h"
@@ -78,7 +76,7 @@ class CudaLinear final : public Linear {
  private:
   static int64_t check_rows(const Tensor& x, int64_t columns) {
     if (x.shape.rank() != 2 || x.shape[1] != columns)
-      throw std::invalid_argument(fmt::format("[linear] expected x (rows, {}), got {}", columns, x.shape.text()));
+      reject("linear", {"expected x (rows, ", std::to_string(columns), "), got ", x.shape.text()});
     return x.shape[0];
   }
 

@@ -1,8 +1,7 @@
 // Optimizer steps and sums over flat ranges, one pass over memory each.
-#include <fmt/format.h>
-
 #include <cmath>
 
+#include "models/backend/checks.h"
 #include "models/backend/cuda/cuda_backend.h"
 #include "models/backend/cuda/launch.h"
 
@@ -57,8 +56,8 @@ struct SumSquares {
 void check_flat(const char* operation, const Tensor& value, std::initializer_list<const Tensor*> others) {
   for (const Tensor* other : others)
     if (other->shape.count() != value.shape.count())
-      throw std::invalid_argument(fmt::format("[{}] expected tensors of {} values, got shape {}", operation,
-                                              value.shape.count(), other->shape.text()));
+      reject(operation,
+             {"expected tensors of ", std::to_string(value.shape.count()), " values, got shape ", other->shape.text()});
 }
 
 }  // namespace

@@ -1,6 +1,4 @@
 // Data movement between packed, padded and joined tensors, means over time, and the windows of video input.
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <numeric>
 
@@ -137,8 +135,7 @@ void CudaBackend::split(const Tensor& y, int64_t first_columns, Tensor& a, Tenso
   check_channels_last("split", y, 1);
   const int64_t rest = y.shape.back() - first_columns;
   if (first_columns <= 0 || rest <= 0)
-    throw std::invalid_argument(
-        fmt::format("[split] cannot take {} columns of shape {}", first_columns, y.shape.text()));
+    reject("split", {"cannot take ", std::to_string(first_columns), " columns of shape ", y.shape.text()});
   resize(a, with_columns(y.shape, first_columns), y.dtype);
   resize(b, with_columns(y.shape, rest), y.dtype);
   launch(*stream_, y.shape.count(), Split{Elements(y), Elements(a), Elements(b), first_columns, rest});
@@ -152,8 +149,7 @@ void CudaBackend::pad(const Tensor& packed, const Lengths& given, int64_t steps,
   check_lengths("pad", lengths, batch, steps);
   const int64_t valid = std::accumulate(lengths.begin(), lengths.end(), int64_t{0});
   if (valid != frames)
-    throw std::invalid_argument(
-        fmt::format("[pad] expected {} packed frames, got shape {}", valid, packed.shape.text()));
+    reject("pad", {"expected ", std::to_string(valid), " packed frames, got shape ", packed.shape.text()});
   resize(padded, {batch, steps, columns}, packed.dtype);
   launch(*stream_, padded.shape.count(),
          Pad{Elements(packed), Elements(padded), on_device(lengths), starts_on_device(lengths), steps, columns});
@@ -173,7 +169,7 @@ void CudaBackend::pack(const Tensor& padded, const Lengths& given, Tensor& packe
 void CudaBackend::mask(Tensor& t, const Lengths& lengths) {
   const size_t rank = t.shape.rank();
   if (rank != 3 && !(rank == 4 && t.shape[1] == 1))
-    throw std::invalid_argument(fmt::format("[mask] expected (B, T, C) or (B, 1, W, C), got {}", t.shape.text()));
+    reject("mask", {"expected (B, T, C) or (B, 1, W, C), got ", t.shape.text()});
   const int64_t steps = t.shape[rank - 2];
   check_lengths("mask", lengths, t.shape[0], steps);
   launch(*stream_, t.shape.count(), Mask{Elements(t), on_device(lengths), steps, t.shape.back()});
@@ -200,15 +196,13 @@ void CudaBackend::mean_over_time_backward(const Tensor& dy, const Lengths* lengt
 void CudaBackend::time_windows(const Tensor& frames, std::span<const float> scale, std::span<const float> shift,
                                const Tensor& mean_image, const Lengths& given, int depth, Tensor& y) {
   if (frames.dtype != DType::u8 || frames.shape.rank() != 4)
-    throw std::invalid_argument(
-        fmt::format("[time windows] expected u8 frames (B, T, H, W), got {}", frames.shape.text()));
+    reject("time windows", {"expected u8 frames (B, T, H, W), got ", frames.shape.text()});
   const int64_t batch = frames.shape[0], steps = frames.shape[1], h = frames.shape[2], w = frames.shape[3];
   const Lengths lengths = given.empty() ? Lengths(static_cast<size_t>(batch), static_cast<int>(steps)) : given;
   check_lengths("time windows", lengths, batch, steps);
   if (static_cast<int64_t>(scale.size()) != batch || static_cast<int64_t>(shift.size()) != batch)
-    throw std::invalid_argument(fmt::format("[time windows] expected one scale and shift for each of {} clips", batch));
-  if (depth < 1 || depth % 2 == 0)
-    throw std::invalid_argument(fmt::format("[time windows] expected an odd depth, got {}", depth));
+    reject("time windows", {"expected one scale and shift for each of ", std::to_string(batch), " clips"});
+  if (depth < 1 || depth % 2 == 0) reject("time windows", {"expected an odd depth, got ", std::to_string(depth)});
   if (!mean_image.empty()) check_shape("time windows", "a mean image", mean_image.shape, {h, w});
 
   std::vector<float> factors(scale.begin(), scale.end());

@@ -102,7 +102,7 @@ class CudaPool final : public Pool {
     check_shape("pool", "dy", dy.shape, y_shape_);
     const bool largest = spec_.kind == PoolSpec::Kind::max;
     if (largest && (saved.empty() || saved.shape.count() != 2 * y_shape_.count()))
-      throw std::invalid_argument("[pool] backward wants what forward saved for the same shape");
+      reject("pool", {"backward wants what forward saved for the same shape"});
     backend_.resize_activation(dx, x_shape_);
     launch(backend_.stream(), x_shape_.count(),
            Backward{window_, Elements(dy), Elements(dx), largest ? places(saved) : nullptr});

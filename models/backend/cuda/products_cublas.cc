@@ -3,6 +3,8 @@
 
 #include <map>
 
+#include <fmt/format.h>
+
 #include "models/backend/cuda/check_cuda.h"
 #include "models/backend/cuda/products.h"
 

@@ -8,8 +8,6 @@
 //
 // Gates, in PyTorch's order. LSTM: i f g o; c = f c' + i g; h = o tanh(c). GRU: r z n, n = tanh(x_n + r h_n),
 // h = (1 - z) n + z h'. RNN: h = tanh(x + h).
-#include <fmt/format.h>
-
 #include <cmath>
 
 #include "models/backend/checks.h"
