@@ -41,6 +41,19 @@ enum class Precision : uint8_t { f32, tf32, bf16 };
 inline constexpr std::pair<Precision, const char*> kPrecisionNames[] = {
     {Precision::f32, "f32"}, {Precision::tf32, "tf32"}, {Precision::bf16, "bf16"}};
 
+// Memory in bytes.
+struct MemoryUse {
+  size_t used = 0;   // what the back end holds now: its tensors, and on a GPU its kernels' workspaces
+  size_t peak = 0;   // the most that this was since the back end was opened or restart_peak() called
+  size_t total = 0;  // of the device
+};
+
+// The device has no room for an allocation. The text names its size, what is in use and what the device has.
+class OutOfMemory : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -49,7 +62,9 @@ class Backend {
   virtual Precision precision() const = 0;
 
   // ---- memory
-  virtual std::shared_ptr<Buffer> allocate(size_t bytes) = 0;  // uninitialised
+  virtual std::shared_ptr<Buffer> allocate(size_t bytes) = 0;  // uninitialised; throws OutOfMemory
+  virtual MemoryUse memory() const = 0;
+  virtual void restart_peak() = 0;  // MemoryUse::peak = used
   // Gives t this shape and type, channels last; keeps its memory when large enough, else replaces it (contents lost).
   void resize(Tensor& t, const Shape& shape, DType dtype = DType::f32);
   Tensor zeros(const Shape& shape);

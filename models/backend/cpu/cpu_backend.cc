@@ -2,24 +2,56 @@
 
 #include <fmt/format.h>
 #include <omp.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
+#include <new>
 #include <stdexcept>
 
 #include "models/backend/cpu/onednn.h"
 
 namespace avsr::backend::cpu {
+
+// Buffers share it with their back end, which they may outlive.
+class BufferBytes {
+ public:
+  void add(size_t bytes) {
+    const size_t used = used_ += bytes;
+    peak_ = std::max<size_t>(peak_, used);
+  }
+  void remove(size_t bytes) { used_ -= bytes; }
+  void restart_peak() { peak_ = used_.load(); }
+  size_t used() const { return used_; }
+  size_t peak() const { return peak_; }
+
+ private:
+  std::atomic<size_t> used_ = 0, peak_ = 0;
+};
+
 namespace {
 
 class CpuBuffer final : public Buffer {
  public:
-  explicit CpuBuffer(size_t bytes) : bytes_(bytes) { memory_.reserve(bytes); }
+  CpuBuffer(size_t bytes, std::shared_ptr<BufferBytes> count) : bytes_(bytes), count_(std::move(count)) {
+    memory_.reserve(bytes);
+    count_->add(bytes);
+  }
+  ~CpuBuffer() override { count_->remove(bytes_); }
+  CpuBuffer(const CpuBuffer&) = delete;
+  CpuBuffer& operator=(const CpuBuffer&) = delete;
   void* data() override { return memory_.reserve(bytes_); }
   size_t bytes() const override { return bytes_; }
 
  private:
   HostMemory memory_;
   size_t bytes_;
+  std::shared_ptr<BufferBytes> count_;
 };
+
+size_t bytes_of_machine() {
+  return static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGESIZE));
+}
 
 std::string instruction_set() {
   if (__builtin_cpu_supports("avx512bw")) return "AVX-512";
@@ -35,6 +67,7 @@ CpuBackend::CpuBackend(int threads, int channel_block, Precision precision)
                      : __builtin_cpu_supports("avx512bw") ? 16
                                                           : 8),
       precision_(precision),
+      buffer_bytes_(std::make_shared<BufferBytes>()),
       onednn_(std::make_unique<OneDnn>()) {
   omp_set_num_threads(threads_);
 }
@@ -46,7 +79,18 @@ std::string CpuBackend::description() const {
   return fmt::format("cpu: {} threads, {}, oneDNN {}.{}.{}", threads_, instruction_set(), v.major, v.minor, v.patch);
 }
 
-std::shared_ptr<Buffer> CpuBackend::allocate(size_t bytes) { return std::make_shared<CpuBuffer>(bytes); }
+std::shared_ptr<Buffer> CpuBackend::allocate(size_t bytes) {
+  try {
+    return std::make_shared<CpuBuffer>(bytes, buffer_bytes_);
+  } catch (const std::bad_alloc&) {
+    throw OutOfMemory(fmt::format("[device] out of memory: no room for {} bytes; {} are in use of the machine's {}",
+                                  bytes, buffer_bytes_->used(), bytes_of_machine()));
+  }
+}
+
+MemoryUse CpuBackend::memory() const { return {buffer_bytes_->used(), buffer_bytes_->peak(), bytes_of_machine()}; }
+
+void CpuBackend::restart_peak() { buffer_bytes_->restart_peak(); }
 
 std::unique_ptr<Backend> make_cpu_backend(int threads, Precision precision) {
   if (precision != Precision::f32)

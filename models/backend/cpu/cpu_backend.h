@@ -17,7 +17,8 @@
 
 namespace avsr::backend::cpu {
 
-class OneDnn;  // engine, stream and scratch memory: models/backend/cpu/onednn.h
+class BufferBytes;  // counts what is allocated: models/backend/cpu/cpu_backend.cc
+class OneDnn;       // engine, stream and scratch memory: models/backend/cpu/onednn.h
 
 // A flat view of the memory of a private or channels-last tensor: `outer` x `blocks` x `steps` x `width` floats.
 // Channels last is one block as wide as C, so a kernel that loops over this view serves both layouts.
@@ -46,6 +47,8 @@ class CpuBackend final : public Backend {
   Precision precision() const override { return precision_; }
 
   std::shared_ptr<Buffer> allocate(size_t bytes) override;  // 64-byte aligned
+  MemoryUse memory() const override;                        // kernels' scratch memory is not counted
+  void restart_peak() override;
   void upload(const void* host, const Tensor& t) override;
   void download(const Tensor& t, void* host) override;
   void synchronize() override {}
@@ -97,6 +100,7 @@ class CpuBackend final : public Backend {
   int threads_ = 1;
   int channel_block_ = 8;
   Precision precision_;
+  std::shared_ptr<BufferBytes> buffer_bytes_;
   std::unique_ptr<OneDnn> onednn_;
   // Kernels that stay alive between calls, the least recently used dropped first.
   KernelCache<std::pair<ConvSpec, std::vector<int64_t>>, Conv> convs_;
