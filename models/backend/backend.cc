@@ -8,12 +8,6 @@
 #include "models/backend/bf16.h"
 
 namespace avsr::backend {
-namespace {
-
-double gibibytes(size_t bytes) { return static_cast<double>(bytes) / (1 << 30); }
-
-}  // namespace
-
 int gates_of(Cell cell) {
   switch (cell) {
     case Cell::lstm:
@@ -25,11 +19,6 @@ int gates_of(Cell cell) {
   }
   throw std::invalid_argument("[recurrent] unknown cell");
 }
-
-OutOfMemory::OutOfMemory(size_t wanted, size_t used, size_t total)
-    : std::runtime_error(fmt::format("[memory] the device has {:.1f} GiB, {:.1f} GiB of it in use here, and {:.2f} GiB "
-                                     "more were wanted: use a smaller batch, or --precision bf16",
-                                     gibibytes(total), gibibytes(used), gibibytes(wanted))) {}
 
 void Backend::resize(Tensor& t, const Shape& shape, DType dtype) {
   const size_t bytes = static_cast<size_t>(shape.count()) * bytes_of(dtype);

@@ -27,13 +27,6 @@ struct SgdStep {
   int64_t step = 1;  // step 1 sets the momentum buffer to the gradient, as PyTorch
 };
 
-// A device has no memory left for what was asked of it.
-class OutOfMemory : public std::runtime_error {
- public:
-  // Bytes: asked for, in use by this back end, and of the device.
-  OutOfMemory(size_t wanted, size_t used, size_t total);
-};
-
 // How matrix products and convolutions compute, and in what activations are kept. tf32: f32 activations, products of
 // f32 rounded to 10 bits of mantissa (GPU only). bf16: bf16 activations and products, summed in f32. Parameters, their
 // gradients, batch-norm statistics and losses are f32 in all of them.

@@ -44,6 +44,10 @@ std::string CudaBackend::description() const {
 
 std::shared_ptr<Buffer> CudaBackend::allocate(size_t bytes) { return std::make_shared<CudaBuffer>(stream_, bytes); }
 
+MemoryUse CudaBackend::memory() const {
+  return {stream_->bytes_in_use(), stream_->peak_bytes(), stream_->total_bytes()};
+}
+
 void CudaBackend::upload(const void* host, const Tensor& t) {
   stream_->upload(host, t.data<void>(), static_cast<size_t>(t.shape.count()) * bytes_of(t.dtype));
 }

@@ -33,6 +33,8 @@ class CudaBackend final : public Backend {
   Precision precision() const override { return precision_; }
 
   std::shared_ptr<Buffer> allocate(size_t bytes) override;
+  MemoryUse memory() const override;
+  void restart_peak() override { stream_->restart_peak(); }
   void upload(const void* host, const Tensor& t) override;
   void download(const Tensor& t, void* host) override;
   void synchronize() override { stream_->synchronize(); }

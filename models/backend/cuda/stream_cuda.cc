@@ -58,7 +58,11 @@ void* Stream::allocate(size_t bytes) {
   const cudaError_t status = cudaMalloc(&memory, bytes > 0 ? bytes : 1);
   if (status == cudaErrorMemoryAllocation) {
     cudaGetLastError();  // it is reported here and must not surface again
-    throw OutOfMemory(bytes, bytes_in_use_, total_bytes());
+    const auto gibibytes = [](size_t count) { return static_cast<double>(count) / (1 << 30); };
+    throw OutOfMemory(fmt::format(
+        "[{}] out of memory: {:.1f} GiB, {:.1f} GiB of it in use here, and {:.2f} GiB more were wanted: use a smaller "
+        "batch, or --precision bf16",
+        facts_.name, gibibytes(total_bytes()), gibibytes(bytes_in_use_), gibibytes(bytes)));
   }
   check(status, "memory");
   bytes_in_use_ += bytes;
