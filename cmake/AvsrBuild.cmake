@@ -59,20 +59,56 @@ function(avsr_program name)
   endif()
 endfunction()
 
-# avsr_tests(FOLDER DEPENDS target…): one test program FOLDER_tests from tests/FOLDER/*.cc, known to ctest case by case.
+# avsr_test_program(NAME FOLDER folder [PREFIX prefix] SOURCES file… DEPENDS target…): a test program for tests/FOLDER, known
+# to ctest case by case as PREFIX/FOLDER/….
+function(avsr_test_program name)
+  cmake_parse_arguments(arg "" "FOLDER;PREFIX" "SOURCES;DEPENDS" ${ARGN})
+  avsr_program(${name} SOURCES ${arg_SOURCES} DEPENDS ${arg_DEPENDS} GTest::gmock GTest::gtest_main)
+  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
+  target_compile_definitions(${name} PRIVATE AVSR_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  gtest_discover_tests(${name} TEST_PREFIX "${AVSR_TEST_PREFIX}${arg_PREFIX}${arg_FOLDER}/"
+                       DISCOVERY_TIMEOUT 120 PROPERTIES TIMEOUT 600)
+endfunction()
+
+# avsr_tests(FOLDER DEPENDS target…): one test program FOLDER_tests from tests/FOLDER/*.cc.
 function(avsr_tests folder)
   cmake_parse_arguments(arg "" "" "DEPENDS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${folder}/*.cc)
-  if(NOT sources)
-    return()
-  endif()
   string(REPLACE "/" "_" name ${folder})
-  avsr_program(${name}_tests SOURCES ${sources} DEPENDS ${arg_DEPENDS} GTest::gmock GTest::gtest_main)
-  target_include_directories(${name}_tests PRIVATE ${CMAKE_SOURCE_DIR})
-  target_compile_definitions(${name}_tests PRIVATE
-    AVSR_TEST_DATA="${CMAKE_SOURCE_DIR}/tests/${folder}/data" AVSR_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
-  gtest_discover_tests(${name}_tests TEST_PREFIX "${AVSR_TEST_PREFIX}${folder}/"
-                       DISCOVERY_TIMEOUT 120 PROPERTIES TIMEOUT 600)
+  avsr_test_program(${name}_tests FOLDER ${folder} SOURCES ${sources} DEPENDS ${arg_DEPENDS})
+endfunction()
+
+# avsr_backend_tests(FOLDER DEPENDS target…): tests/FOLDER/*.cc compiled once, and linked once for each back end that this
+# build has, with the file of tests/models/test_backends that opens it: FOLDER_tests for the CPU, FOLDER_cuda_tests, … .
+# What knows the CPU back end from inside stands in tests/FOLDER/cpu, and what the CPU is not asked in tests/FOLDER/device.
+function(avsr_backend_tests folder)
+  cmake_parse_arguments(arg "" "" "DEPENDS" ${ARGN})
+  string(REPLACE "/" "_" name ${folder})
+  set(tests ${CMAKE_SOURCE_DIR}/tests/${folder})
+  file(GLOB sources CONFIGURE_DEPENDS ${tests}/*.cc)
+  file(GLOB cpu_sources CONFIGURE_DEPENDS ${tests}/cpu/*.cc)
+  file(GLOB device_sources CONFIGURE_DEPENDS ${tests}/device/*.cc)
+  add_library(${name}_test_objects OBJECT ${sources})
+  target_link_libraries(${name}_test_objects PUBLIC ${arg_DEPENDS} GTest::gmock)
+  target_include_directories(${name}_test_objects PUBLIC ${CMAKE_SOURCE_DIR})
+  target_compile_definitions(${name}_test_objects PRIVATE AVSR_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+
+  set(opened_by ${CMAKE_SOURCE_DIR}/tests/models/test_backends)
+  set(shared FOLDER ${folder} DEPENDS ${name}_test_objects avsr_backend_cpu)
+  avsr_test_program(${name}_tests ${shared} SOURCES ${cpu_sources} ${opened_by}/cpu.cc)
+  if(folder STREQUAL models/backend) # the kernels alone know of channel blocks
+    avsr_test_program(${name}_cpu_block_8_tests ${shared} PREFIX cpu_block_8/ SOURCES ${opened_by}/cpu_block_8.cc)
+  endif()
+  if(TARGET avsr_cuda_emulated)
+    avsr_test_program(${name}_emulated_tests ${shared} avsr_cuda_emulated PREFIX emulated/
+                      SOURCES ${device_sources} ${opened_by}/emulated.cc)
+  endif()
+  if(TARGET avsr_cuda)
+    avsr_test_program(${name}_cuda_tests ${shared} ${CMAKE_DL_LIBS} PREFIX cuda/
+                      SOURCES ${device_sources} ${opened_by}/cuda.cc)
+    target_compile_definitions(${name}_cuda_tests PRIVATE AVSR_CUDA_PLUGIN="$<TARGET_FILE:avsr_cuda>")
+    add_dependencies(${name}_cuda_tests avsr_cuda)
+  endif()
 endfunction()
 # so that one summary can speak of both builds
 if(AVSR_SANITIZE)

@@ -7,8 +7,8 @@
 #include <random>
 #include <vector>
 
-#include "models/backend/cpu/cpu_backend.h"
 #include "models/network.h"
+#include "tests/models/test_backend.h"
 
 namespace avsr::models {
 
@@ -99,7 +99,7 @@ class NetworkFixture : public ::testing::Test {
     arena.touch();
   }
 
-  std::unique_ptr<backend::Backend> backend_ = backend::cpu::make_cpu_backend(1);  // tests run side by side
+  std::unique_ptr<backend::Backend> backend_ = backend::test::make_test_backend();
 };
 
 // Adam on everything that trains.

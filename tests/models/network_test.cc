@@ -242,16 +242,18 @@ TEST_F(Networks, LongClipsGoThroughInChunks) {
     const auto alone = logits(*network, one_clip(inputs, b));
     for (size_t i = 0; i < alone.size(); ++i) ASSERT_NEAR(together[b * 300 * 4 + i], alone[i], 1e-5);
   }
-  ASSERT_EQ(backend_->images_at_once(), 232);
-  // A clip of 232 frames needs no seam: the seam of the long one must not show.
+  const int64_t chunk = backend_->images_at_once();
+  if (chunk > 298) return;
+  // A clip of one chunk needs no seam: the seam of the long one must not show.
   config.recurrent.layers = 1;
   Inputs part = one_clip(inputs, 0);
-  part.frames = {234};
+  part.frames = {static_cast<int>(chunk + 2)};
   logits(*network, part);
   const auto shorter = backend_->values(network->features("video/embed"));
   logits(*network, one_clip(inputs, 0));
   const auto longer = backend_->values(network->features("video/embed"));
-  for (size_t i = 0; i < 232 * 16; ++i) ASSERT_NEAR(shorter[i], longer[i], 1e-5);  // all but the last two frames
+  for (size_t i = 0; i < static_cast<size_t>(chunk) * 16; ++i)  // all but the last two frames
+    ASSERT_NEAR(shorter[i], longer[i], 1e-5);
 }
 
 TEST_F(Networks, DropoutIsKeyedByTheStep) {

@@ -40,7 +40,8 @@ Doubles reference(const CrossEntropySpec& spec, const Doubles& z, const Doubles&
 class CrossEntropyTest : public ::testing::TestWithParam<CrossEntropySpec> {};
 
 TEST_P(CrossEntropyTest, LossesAndGradientsFollowTheDefinition) {
-  cpu::CpuBackend backend(2);
+  const auto made = test::make_test_backend(2);
+  Backend& backend = *made;
   constexpr size_t kBatch = 3, kSteps = 4, kClasses = 5;
   const Lengths lengths{4, 1, 3};
   const Tensor logits = testing::random_tensor(backend, {kBatch, kSteps, kClasses}, 1, 3);
@@ -81,7 +82,8 @@ struct Result {
 
 Result run_once(const CrossEntropySpec& spec, const Shape& shape, const std::vector<float>& logits,
                 const std::vector<float>& targets) {
-  cpu::CpuBackend backend(1);
+  const auto made = test::make_test_backend();
+  Backend& backend = *made;
   Tensor losses, probabilities, dlogits;
   backend.cross_entropy(spec)->run(backend.from_values(shape, logits),
                                    backend.from_values({shape[0], shape[2]}, targets), nullptr, losses, probabilities,
@@ -129,7 +131,8 @@ TEST(CrossEntropy, LargeLogitsStayFinite) {
 }
 
 TEST(CrossEntropy, RefusesAClipWithoutFramesAndWrongTargets) {
-  cpu::CpuBackend backend(1);
+  const auto made = test::make_test_backend();
+  Backend& backend = *made;
   const auto kernel = backend.cross_entropy({});
   Tensor losses, p, d;
   const Lengths none{0};

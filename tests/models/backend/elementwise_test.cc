@@ -1,4 +1,5 @@
 #include "tests/models/backend/gradient_check.h"
+#include "tests/models/backend/private_layout.h"
 
 namespace avsr::backend {
 namespace {
@@ -8,15 +9,13 @@ using ::testing::TestWithParam;
 
 class ElementwiseTest : public TestWithParam<Shape> {
  protected:
-  // A random tensor in the private layout (rank 4) or channels last.
+  // A random tensor as convolutions write it (rank 4), or channels last.
   Tensor make(uint32_t seed) {
     const Tensor plain = random_tensor(backend_, GetParam(), seed);
-    if (GetParam().rank() < 4) return plain;
-    Tensor t;
-    backend_.to_private(plain, t);
-    return t;
+    return GetParam().rank() < 4 ? plain : test::as_activation(backend_, plain);
   }
-  cpu::CpuBackend backend_{2};
+  std::unique_ptr<Backend> made_ = test::make_test_backend(2);
+  Backend& backend_ = *made_;
 };
 
 TEST_P(ElementwiseTest, AddInEitherLayout) {
@@ -37,8 +36,7 @@ TEST_P(ElementwiseTest, CopyKeepsValuesAndLayout) {
   EXPECT_EQ(backend_.values(y), backend_.values(x));
   backend_.to_channels_last(x, z);
   EXPECT_EQ(z.layout, Layout::kChannelsLast);
-  const std::vector<float> expected = backend_.values(x);
-  EXPECT_EQ(std::vector<float>(z.data(), z.data() + z.shape.count()), expected);
+  EXPECT_EQ(backend_.values(z), backend_.values(x));
 }
 
 TEST_P(ElementwiseTest, FillWritesEveryValue) {
@@ -53,13 +51,15 @@ INSTANTIATE_TEST_SUITE_P(Shapes, ElementwiseTest,
                                            Shape{2, 3, 5, 20}, Shape{4, 11, 13, 130}));
 
 TEST(Elementwise, AddRefusesOtherShapes) {
-  cpu::CpuBackend backend(1);
+  const auto made = test::make_test_backend();
+  Backend& backend = *made;
   Tensor y = backend.zeros({2, 3});
   EXPECT_THROW(backend.add(backend.zeros({3, 2}), y), std::invalid_argument);
 }
 
 TEST(Elementwise, CopyOfBytes) {
-  cpu::CpuBackend backend(1);
+  const auto made = test::make_test_backend();
+  Backend& backend = *made;
   Tensor x, y;
   backend.resize(x, {5}, DType::u8);
   const std::vector<uint8_t> bytes{1, 2, 3, 254, 255};
@@ -73,7 +73,8 @@ TEST(Elementwise, CopyOfBytes) {
 
 TEST(Dropout, KeepsTheGivenShareScaledAndIsAFunctionOfSeedAndIndex) {
   constexpr int64_t kCount = 200000;
-  cpu::CpuBackend one(1), two(2);
+  const auto first = test::make_test_backend(1), second = test::make_test_backend(2);
+  Backend &one = *first, &two = *second;
   for (float p : {0.0f, 0.2f, 0.5f, 0.9f}) {
     const Tensor x = testing::filled(one, {kCount}, 3);
     Tensor y, again, other, threaded;
@@ -98,7 +99,8 @@ TEST(Dropout, KeepsTheGivenShareScaledAndIsAFunctionOfSeedAndIndex) {
 }
 
 TEST(Dropout, NeighboursAreIndependent) {
-  cpu::CpuBackend backend(1);
+  const auto made = test::make_test_backend();
+  Backend& backend = *made;
   constexpr int64_t kCount = 200000;
   Tensor y;
   backend.dropout(testing::filled(backend, {kCount}, 1), 0.5f, 123, y);
@@ -112,7 +114,8 @@ TEST(Dropout, NeighboursAreIndependent) {
 }
 
 TEST(Dropout, GradientIsTheSameCall) {
-  cpu::CpuBackend backend(1);
+  const auto made = test::make_test_backend();
+  Backend& backend = *made;
   const Tensor x = random_tensor(backend, {64}, 1), dy = random_tensor(backend, {64}, 2);
   Tensor y, dx;
   backend.dropout(x, 0.3f, 5, y);
@@ -122,7 +125,8 @@ TEST(Dropout, GradientIsTheSameCall) {
 }
 
 TEST(Movement, ConcatenateAndSplitAreInverse) {
-  cpu::CpuBackend backend(1);
+  const auto made = test::make_test_backend();
+  Backend& backend = *made;
   const Tensor a = random_tensor(backend, {2, 3, 4}, 1), b = random_tensor(backend, {2, 3, 2}, 2);
   Tensor y, a2, b2;
   backend.concatenate(a, b, y);
@@ -136,7 +140,8 @@ TEST(Movement, ConcatenateAndSplitAreInverse) {
 }
 
 TEST(Movement, PadAndPackAreInverse) {
-  cpu::CpuBackend backend(1);
+  const auto made = test::make_test_backend();
+  Backend& backend = *made;
   const Lengths lengths{2, 0, 3};
   const Tensor packed = backend.from_values({5, 2}, std::vector<float>{1, 2, 3, 4, 5, 6, 7, 8, 9, 10});
   Tensor padded = testing::filled(backend, {3, 3, 2}, std::numeric_limits<float>::infinity()), back;
@@ -150,20 +155,20 @@ TEST(Movement, PadAndPackAreInverse) {
 }
 
 TEST(Movement, MaskInEveryLayout) {
-  cpu::CpuBackend backend(1);
+  const auto made = test::make_test_backend();
+  Backend& backend = *made;
   const Lengths lengths{1, 3, 0};
   for (const Shape& shape : {Shape{3, 3, 20}, Shape{3, 1, 3, 20}}) {
-    for (const bool blocked : {false, true}) {
-      if (blocked && shape.rank() < 4) continue;
+    for (const bool as_activation : {false, true}) {
+      if (as_activation && shape.rank() < 4) continue;
       const Tensor plain = random_tensor(backend, shape, 1);
-      Tensor t = plain;
-      if (blocked) backend.to_private(plain, t);
+      Tensor t = as_activation ? test::as_activation(backend, plain) : plain;
       auto expected = backend.values(plain);
       for (size_t b = 0; b < 3; ++b)
         for (size_t w = static_cast<size_t>(lengths[b]); w < 3; ++w)
           for (size_t c = 0; c < 20; ++c) expected[(b * 3 + w) * 20 + c] = 0;
       backend.mask(t, lengths);
-      EXPECT_EQ(backend.values(t), expected) << shape.text() << (blocked ? " blocked" : "");
+      EXPECT_EQ(backend.values(t), expected) << shape.text() << (as_activation ? " as activation" : "");
     }
   }
   Tensor image = backend.zeros({3, 2, 3, 4});
@@ -171,7 +176,8 @@ TEST(Movement, MaskInEveryLayout) {
 }
 
 TEST(Movement, MeanOverTimeAndItsGradient) {
-  cpu::CpuBackend backend(1);
+  const auto made = test::make_test_backend();
+  Backend& backend = *made;
   const Lengths lengths{1, 2};
   const Tensor x = backend.from_values({2, 2, 2}, std::vector<float>{1, 2, 99, 99, 3, 4, 5, 8});
   Tensor y, dx = testing::filled(backend, {2, 2, 2}, std::numeric_limits<float>::infinity());

@@ -8,7 +8,7 @@
 #include <random>
 #include <vector>
 
-#include "models/backend/cpu/cpu_backend.h"
+#include "tests/models/test_backend.h"
 
 namespace avsr::backend::testing {
 

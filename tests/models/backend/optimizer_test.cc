@@ -13,7 +13,8 @@ std::vector<float> gradient_of(size_t step) {
 TEST(Adam, FollowsAlgorithmOneOfThePaper) {  // Kingma and Ba 2015; decoupled decay: Loshchilov and Hutter 2019
   for (const bool decoupled : {false, true})
     for (const float decay : {0.0f, 0.05f}) {
-      cpu::CpuBackend backend(2);
+      const auto made = test::make_test_backend(2);
+      Backend& backend = *made;
       AdamStep settings{.rate = 0.01f,
                         .beta1 = 0.8f,
                         .beta2 = 0.95f,
@@ -50,7 +51,8 @@ TEST(Adam, FollowsAlgorithmOneOfThePaper) {  // Kingma and Ba 2015; decoupled de
 }
 
 TEST(Adam, TheFirstStepIsTheRateInTheGradientsDirection) {
-  cpu::CpuBackend backend(1);
+  const auto made = test::make_test_backend();
+  Backend& backend = *made;
   Tensor value = backend.zeros({3}), m = backend.zeros({3}), v = backend.zeros({3});
   backend.adam({}, backend.from_values({3}, std::vector<float>{5, -0.01f, 0}), m, v, value);
   testing::expect_near(backend.values(value), {-3e-4, 3e-4, 0}, 1e-8, "value");
@@ -58,7 +60,8 @@ TEST(Adam, TheFirstStepIsTheRateInTheGradientsDirection) {
 
 TEST(Sgd, WithMomentumAsPyTorch) {
   for (const float mu : {0.9f, 0.0f}) {
-    cpu::CpuBackend backend(2);
+    const auto made = test::make_test_backend(2);
+    Backend& backend = *made;
     SgdStep settings{.rate = 0.05f, .momentum = mu, .weight_decay = 0.01f, .gradient_scale = 2};
     Tensor value = testing::random_tensor(backend, {kCount}, 1), buffer;
     // What the buffer held before the first step must not matter.
@@ -83,7 +86,8 @@ TEST(SumOfSquares, IsExactEnoughAndIndependentOfTheThreads) {
   const auto values = testing::random_values(kCount, 3);
   double expected = 0;
   for (float value : values) expected += static_cast<double>(value) * value;
-  cpu::CpuBackend one(1), two(2);
+  const auto first = test::make_test_backend(1), second = test::make_test_backend(2);
+  Backend &one = *first, &two = *second;
   const double a = one.sum_of_squares(one.from_values({kCount}, values));
   const double b = two.sum_of_squares(two.from_values({kCount}, values));
   EXPECT_NEAR(a, expected, 1e-9 * expected);
@@ -91,7 +95,8 @@ TEST(SumOfSquares, IsExactEnoughAndIndependentOfTheThreads) {
 }
 
 TEST(Optimizers, RefuseTensorsOfOtherSizes) {
-  cpu::CpuBackend backend(1);
+  const auto made = test::make_test_backend();
+  Backend& backend = *made;
   Tensor value = backend.zeros({3}), m = backend.zeros({3}), v = backend.zeros({2});
   EXPECT_THROW(backend.adam({}, backend.zeros({3}), m, v, value), std::invalid_argument);
   EXPECT_THROW(backend.sgd({}, backend.zeros({4}), m, value), std::invalid_argument);

@@ -1,10 +1,10 @@
 #include <gtest/gtest.h>
 
-#include <set>
 #include <string>
 
-#include "models/backend/cpu/cpu_backend.h"
+#include "tests/models/backend/private_layout.h"
 #include "tests/models/backend/reference.h"
+#include "tests/models/test_backend.h"
 
 namespace avsr::backend {
 namespace {
@@ -15,12 +15,11 @@ struct Case {
   const char* name;
   PoolSpec spec;
   Shape x;
-  int channel_block = 0;
 };
 
 void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
 
-std::vector<Case> plain_cases() {
+std::vector<Case> cases() {
   constexpr auto kAverage = PoolSpec::Kind::average;
   return {
       {"video_front", {.kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}}, {3, 11, 11, 64}},
@@ -35,21 +34,7 @@ std::vector<Case> plain_cases() {
   };
 }
 
-// Some of them again with the smaller channel blocks of a CPU without AVX-512.
-std::vector<Case> cases() {
-  std::vector<Case> all = plain_cases();
-  const std::set<std::string> again{"video_front", "channels_3", "sound"};
-  for (Case c : plain_cases()) {
-    if (!again.contains(c.name)) continue;
-    c.channel_block = 8;
-    all.push_back(c);
-  }
-  return all;
-}
-
-std::string name_of(const ::testing::TestParamInfo<Case>& test) {
-  return test.param.name + std::string(test.param.channel_block > 0 ? "_block_8" : "");
-}
+std::string name_of(const ::testing::TestParamInfo<Case>& test) { return test.param.name; }
 
 // Forward and backward at once, straight from the definition.
 struct Reference {
@@ -86,15 +71,15 @@ Reference reference(const Case& c, const Shape& y_shape, const Values& x, const 
 class PoolTest : public ::testing::TestWithParam<Case> {};
 
 TEST_P(PoolTest, ForwardAndBackwardMatchDefinition) {
-  cpu::CpuBackend backend(2, GetParam().channel_block);
+  const auto made = test::make_test_backend(2);
+  Backend& backend = *made;
   const auto pool = backend.pool(GetParam().spec, GetParam().x);
   const Tensor x = test::random_tensor(backend, GetParam().x, 1);
   const Tensor dy = test::random_tensor(backend, pool->output_shape(), 2);
-  Tensor blocked, saved, y = test::filled(backend, pool->output_shape(), INFINITY);
+  Tensor saved, y = test::filled(backend, pool->output_shape(), INFINITY);
   Tensor dx = test::filled(backend, GetParam().x, INFINITY);
-  backend.to_private(x, blocked);
   const Reference expected = reference(GetParam(), pool->output_shape(), backend.values(x), backend.values(dy));
-  for (const Tensor& input : {x, blocked}) {
+  for (const Tensor& input : {x, test::as_activation(backend, x)}) {
     pool->forward(input, saved, y);
     EXPECT_EQ(y.shape, pool->output_shape());
     EXPECT_LT(test::worst_error(backend.values(y), expected.y), 1e-6);
@@ -107,7 +92,8 @@ TEST_P(PoolTest, ForwardAndBackwardMatchDefinition) {
 INSTANTIATE_TEST_SUITE_P(Shapes, PoolTest, ::testing::ValuesIn(cases()), name_of);
 
 TEST(PoolErrorTest, NamesWhatDoesNotFit) {
-  cpu::CpuBackend backend(1);
+  const auto made = test::make_test_backend();
+  Backend& backend = *made;
   EXPECT_THROW(backend.pool({.kernel = {1, 21}, .stride = {1, 21}}, {2, 1, 20, 16}), std::invalid_argument);
   const auto pool = backend.pool({.kernel = {2, 2}, .stride = {2, 2}}, {2, 4, 4, 16});
   Tensor y, saved;

@@ -110,7 +110,8 @@ class RecurrentTest : public ::testing::TestWithParam<Case> {
     return backend_.recurrent({cell, static_cast<int>(s.input), static_cast<int>(s.hidden)}, batch, steps);
   }
 
-  cpu::CpuBackend backend_{2};
+  std::unique_ptr<Backend> made_ = test::make_test_backend(2);
+  Backend& backend_ = *made_;
 };
 
 TEST_P(RecurrentTest, ForwardIsTheCellByHand) {
@@ -211,7 +212,8 @@ INSTANTIATE_TEST_SUITE_P(
                       Case{Cell::rnn, {3, 5, 33, 18}, {4, 5, 1}}));
 
 TEST(Recurrent, RefusesAnotherShape) {
-  cpu::CpuBackend backend(1);
+  const auto made = test::make_test_backend();
+  Backend& backend = *made;
   const Sizes s{2, 3, 4, 5};
   const auto p = random_parameters(backend, Cell::lstm, s, 1);
   const auto kernel = backend.recurrent({Cell::lstm, 4, 5}, 2, 3);

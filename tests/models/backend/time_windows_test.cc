@@ -19,7 +19,8 @@ Tensor make_frames(Backend& backend) {
 }
 
 TEST(TimeWindows, OnlyValidFramesAndZeroWhereAbsent) {
-  cpu::CpuBackend backend(2);
+  const auto made = test::make_test_backend(2);
+  Backend& backend = *made;
   const Lengths lengths{4, 2};
   const std::vector<float> scale{0.5f, 2.0f}, shift{-3.0f, 1.0f};
   std::vector<float> mean(kPixels);
@@ -47,7 +48,8 @@ TEST(TimeWindows, OnlyValidFramesAndZeroWhereAbsent) {
 }
 
 TEST(TimeWindows, ARaggedBatchIsEachClipAlone) {
-  cpu::CpuBackend backend(1);
+  const auto made = test::make_test_backend();
+  Backend& backend = *made;
   const Lengths lengths{3, 2};
   const std::vector<float> scale{0.5f, 2.0f}, shift{-3.0f, 1.0f};
   const Tensor frames = make_frames(backend);
@@ -68,7 +70,8 @@ TEST(TimeWindows, ARaggedBatchIsEachClipAlone) {
 }
 
 TEST(TimeWindows, RefusesWhatItCannotDo) {
-  cpu::CpuBackend backend(1);
+  const auto made = test::make_test_backend();
+  Backend& backend = *made;
   const std::vector<float> ones{1, 1};
   const Tensor frames = make_frames(backend);
   Tensor y;

@@ -10,9 +10,9 @@
 #include <string>
 #include <vector>
 
-#include "models/backend/cpu/cpu_backend.h"
 #include "models/layers/layer.h"
 #include "models/layers/parameters.h"
+#include "tests/models/test_backend.h"
 
 namespace avsr::layers {
 
@@ -82,7 +82,7 @@ class LayerFixture : public ::testing::Test {
     }
   }
 
-  std::unique_ptr<backend::Backend> backend_ = backend::cpu::make_cpu_backend(1);  // tests run side by side
+  std::unique_ptr<backend::Backend> backend_ = backend::test::make_test_backend();
   ParameterArena arena_;
   Scratch scratch_;
   std::mt19937 engine_{2};

@@ -6,7 +6,7 @@
 
 #include <cmath>
 
-#include "models/backend/cpu/cpu_backend.h"
+#include "tests/models/test_backend.h"
 
 namespace avsr::layers {
 namespace {
@@ -24,7 +24,7 @@ class Parameters : public ::testing::Test {
     arena_.declare("audio/weight", {5}, {Init::Kind::constant, 7});
     arena_.allocate(*backend_, 11);
   }
-  std::unique_ptr<backend::Backend> backend_ = backend::cpu::make_cpu_backend(1);
+  std::unique_ptr<backend::Backend> backend_ = backend::test::make_test_backend();
   ParameterArena arena_;
 };
 
