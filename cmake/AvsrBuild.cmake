@@ -80,13 +80,15 @@ endfunction()
 
 # avsr_backend_tests(FOLDER DEPENDS target…): tests/FOLDER/*.cc compiled once, and linked once for each back end that this
 # build has, with the file of tests/models/test_backends that opens it: FOLDER_tests for the CPU, FOLDER_cuda_tests, … .
-# What knows the CPU back end from inside stands in tests/FOLDER/cpu, and what the CPU is not asked in tests/FOLDER/device.
+# What knows the CPU back end from inside stands in tests/FOLDER/cpu, the CUDA back end in tests/FOLDER/cuda (run on the
+# host), and what the CPU is not asked in tests/FOLDER/device.
 function(avsr_backend_tests folder)
   cmake_parse_arguments(arg "" "" "DEPENDS" ${ARGN})
   string(REPLACE "/" "_" name ${folder})
   set(tests ${CMAKE_SOURCE_DIR}/tests/${folder})
   file(GLOB sources CONFIGURE_DEPENDS ${tests}/*.cc)
   file(GLOB cpu_sources CONFIGURE_DEPENDS ${tests}/cpu/*.cc)
+  file(GLOB cuda_sources CONFIGURE_DEPENDS ${tests}/cuda/*.cc)
   file(GLOB device_sources CONFIGURE_DEPENDS ${tests}/device/*.cc)
   add_library(${name}_test_objects OBJECT ${sources})
   target_link_libraries(${name}_test_objects PUBLIC ${arg_DEPENDS} GTest::gmock)
@@ -101,7 +103,7 @@ function(avsr_backend_tests folder)
   endif()
   if(TARGET avsr_cuda_emulated)
     avsr_test_program(${name}_emulated_tests ${shared} avsr_cuda_emulated PREFIX emulated/
-                      SOURCES ${device_sources} ${opened_by}/emulated.cc)
+                      SOURCES ${cuda_sources} ${device_sources} ${opened_by}/emulated.cc)
   endif()
   if(TARGET avsr_cuda)
     avsr_test_program(${name}_cuda_tests ${shared} ${CMAKE_DL_LIBS} PREFIX cuda/

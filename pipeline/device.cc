@@ -36,18 +36,19 @@ void* load_plugin(std::string& error) {
 }
 
 // Null: no plug-in is installed.
-std::unique_ptr<backend::Backend> open_cuda(int device, backend::Precision precision) {
+std::unique_ptr<backend::Backend> open_cuda(const backend::GpuSettings& settings) {
   std::string problem;
   void* library = load_plugin(problem);
   if (!problem.empty()) throw std::runtime_error(fmt::format("[device] {} cannot be loaded: {}", kPlugin, problem));
   if (!library) return nullptr;
-  using Open = backend::Backend* (*)(int, int, char*, size_t);
+  using Open = backend::Backend* (*)(const backend::GpuSettings*, char*, size_t);
   const auto open = reinterpret_cast<Open>(dlsym(library, "avsr_open_cuda"));
   if (!open)
     throw std::runtime_error(fmt::format("[device] {} has no avsr_open_cuda: it is of another version", kPlugin));
   std::array<char, 512> error{};
-  std::unique_ptr<backend::Backend> backend(open(device, static_cast<int>(precision), error.data(), error.size()));
-  if (!backend) throw std::runtime_error(fmt::format("[device] cuda:{} cannot be used: {}", device, error.data()));
+  std::unique_ptr<backend::Backend> backend(open(&settings, error.data(), error.size()));
+  if (!backend)
+    throw std::runtime_error(fmt::format("[device] cuda:{} cannot be used: {}", settings.device, error.data()));
   return backend;
 }
 
@@ -55,7 +56,7 @@ std::unique_ptr<backend::Backend> open_cuda(int device, backend::Precision preci
 
 std::unique_ptr<backend::Backend> open_device(const DeviceChoice& choice, std::string* why_no_gpu) {
   static const std::regex kCuda("cuda(:([0-9]{1,3}))?");
-  const auto& [device, threads, precision] = choice;
+  const auto& [device, threads, precision, deterministic] = choice;
   if (threads < 0 || threads > io::kMostWorkers)
     throw std::invalid_argument(fmt::format("--threads: expected 0 to {}, got {}", io::kMostWorkers, threads));
   const auto open_cpu = [&choice] {
@@ -64,7 +65,7 @@ std::unique_ptr<backend::Backend> open_device(const DeviceChoice& choice, std::s
   if (device == "cpu") return open_cpu();
   if (device == "auto") {
     try {
-      if (auto backend = open_cuda(0, precision)) return backend;
+      if (auto backend = open_cuda({0, precision, deterministic})) return backend;
     } catch (const std::runtime_error& error) {
       if (why_no_gpu) *why_no_gpu = error.what();
     }
@@ -73,7 +74,7 @@ std::unique_ptr<backend::Backend> open_device(const DeviceChoice& choice, std::s
   std::smatch match;
   if (!std::regex_match(device, match, kCuda))
     throw std::invalid_argument(fmt::format("[device] '{}' is no device; expected auto, cpu, cuda or cuda:N", device));
-  if (auto backend = open_cuda(match[2].matched ? std::stoi(match[2]) : 0, precision)) return backend;
+  if (auto backend = open_cuda({match[2].matched ? std::stoi(match[2]) : 0, precision, deterministic})) return backend;
   throw std::runtime_error(fmt::format("[device] no GPU: the plug-in {} is not installed; use --device cpu", kPlugin));
 }
 
@@ -95,6 +96,8 @@ void add_device_options(boost::program_options::options_description& options, De
   options.add_options()("device", po::value(&choice.name)->default_value(choice.name), "auto, cpu, cuda or cuda:N")(
       "precision", po::value<std::string>()->default_value("f32")->notifier(set_precision),
       "f32, tf32 (GPU) or bf16 (half the memory and faster; CPUs with AVX512-BF16 or AMX)")(
+      "deterministic", po::bool_switch(&choice.deterministic),
+      "equal runs on one GPU give equal bits (a little slower; the CPU always does)")(
       "threads", po::value(&choice.threads)->default_value(0), "compute threads on the CPU; 0: all cores");
 }
 

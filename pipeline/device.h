@@ -14,11 +14,13 @@ struct DeviceChoice {
   std::string name = "auto";  // "auto", "cpu", "cuda" or "cuda:N"
   int threads = 0;            // on the CPU; 0: all cores that the program was started with
   backend::Precision precision = backend::Precision::f32;
+  bool deterministic = false;  // on a GPU; the CPU's runs are equal to the bit anyway
 };
 
 // "auto" takes a GPU where the plug-in libavsr_cuda.so and a GPU are usable, else the CPU. The plug-in is looked for
 // beside the program, in ../lib/avsr of it, and on the loader's path; it exports
-//   extern "C" avsr::backend::Backend* avsr_open_cuda(int device, int precision, char* error, size_t error_bytes)
+//   extern "C" avsr::backend::Backend* avsr_open_cuda(const avsr::backend::GpuSettings* settings,
+//                                                       char* error, size_t error_bytes)
 // which returns null and one line of text when the device cannot be used.
 // why_no_gpu, where given, gets one line when "auto" found a plug-in or a GPU that it cannot use; else it stays as it
 // is. Throws std::invalid_argument on another name or number of threads, std::runtime_error with one line when the
@@ -28,7 +30,8 @@ std::unique_ptr<backend::Backend> open_device(const DeviceChoice& choice, std::s
 // The same for a command: says on stderr which device it is, and why not a GPU.
 std::unique_ptr<backend::Backend> open_device_aloud(const DeviceChoice& choice);
 
-// --device, --threads and --precision of a command; reading them throws std::invalid_argument on another precision.
+// --device, --threads, --precision and --deterministic of a command; reading them throws std::invalid_argument on
+// another precision.
 void add_device_options(boost::program_options::options_description& options, DeviceChoice& choice);
 
 }  // namespace avsr::pipeline

@@ -34,6 +34,13 @@ enum class Precision : uint8_t { f32, tf32, bf16 };
 inline constexpr std::pair<Precision, const char*> kPrecisionNames[] = {
     {Precision::f32, "f32"}, {Precision::tf32, "tf32"}, {Precision::bf16, "bf16"}};
 
+// How a GPU is used.
+struct GpuSettings {
+  int device = 0;
+  Precision precision = Precision::f32;
+  bool deterministic = false;  // equal runs on one device are equal to the bit; somewhat slower
+};
+
 // Memory in bytes.
 struct MemoryUse {
   size_t used = 0;   // what the back end holds now: its tensors, and on a GPU its kernels' workspaces

@@ -83,9 +83,10 @@ class CudnnConv final : public Conv {
   const Tensor& operand_x(const Tensor& x);
   const Tensor& operand_w(const Tensor& w);
   void check_weights(const Tensor& w) const;
-  // The algorithm of one pass: known, else the fastest of those that measure() lists.
-  template <typename Performance, typename Measure>
-  Algorithm choose(std::optional<Algorithm>& chosen, const char* pass, const Measure& measure);
+  // The algorithm of one pass: known, else the fastest of those that measure() lists. For deterministic runs the first
+  // that is deterministic in the order that rank() gives without measuring, as two measurements may disagree.
+  template <typename Performance, typename Measure, typename Rank>
+  Algorithm choose(std::optional<Algorithm>& chosen, const char* pass, const Measure& measure, const Rank& rank);
   void* workspace(size_t bytes) { return backend_.scratch(CudaBackend::Slot::columns, bytes); }
   void set_math(const Algorithm& algorithm) {
     check(cudnnSetConvolutionMathType(conv_, static_cast<cudnnMathType_t>(algorithm.math)), "a math type");
@@ -163,18 +164,22 @@ const Tensor& CudnnConv::operand_w(const Tensor& w) {
   return folded_w_;
 }
 
-template <typename Performance, typename Measure>
-Algorithm CudnnConv::choose(std::optional<Algorithm>& chosen, const char* pass, const Measure& measure) {
-  if (!chosen) chosen = cache_.find(key_ + ", " + pass);
+template <typename Performance, typename Measure, typename Rank>
+Algorithm CudnnConv::choose(std::optional<Algorithm>& chosen, const char* pass, const Measure& measure,
+                            const Rank& rank) {
+  const bool fixed = backend_.deterministic();
+  if (!chosen && !fixed) chosen = cache_.find(key_ + ", " + pass);
   if (chosen) return *chosen;
   std::vector<Performance> found(16);
   int count = 0;
-  check(measure(static_cast<int>(found.size()), &count, found.data()), "measuring algorithms");
+  const auto most = static_cast<int>(found.size());
+  check(fixed ? rank(most, &count, found.data()) : measure(most, &count, found.data()), "choosing an algorithm");
   for (int i = 0; i < count; ++i) {  // the fastest first
     const Performance& one = found[static_cast<size_t>(i)];
     if (one.status != CUDNN_STATUS_SUCCESS || one.memory > kMostWorkspace) continue;
+    if (fixed && one.determinism != CUDNN_DETERMINISTIC) continue;
     chosen = Algorithm{static_cast<int>(one.algo), static_cast<int>(one.mathType), one.memory};
-    cache_.add(key_ + ", " + pass, *chosen);
+    if (!fixed) cache_.add(key_ + ", " + pass, *chosen);
     return *chosen;
   }
   throw std::runtime_error(fmt::format("[cuDNN] no algorithm for {}, {}", key_, pass));

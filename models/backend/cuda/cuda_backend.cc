@@ -28,17 +28,19 @@ class CudaBuffer final : public Buffer {
 
 }  // namespace
 
-CudaBackend::CudaBackend(int device, Precision precision)
-    : precision_(precision),
-      stream_(std::make_shared<Stream>(device)),
-      products_(std::make_unique<Products>(*stream_, precision)),
+CudaBackend::CudaBackend(const GpuSettings& settings)
+    : settings_(settings),
+      stream_(std::make_shared<Stream>(settings.device)),
+      products_(std::make_unique<Products>(*stream_, settings.precision)),
       fast_convs_(std::make_unique<FastConvs>(*this)) {}
 
 CudaBackend::~CudaBackend() = default;
 
 std::string CudaBackend::description() const {
   for (const auto& [precision, name] : kPrecisionNames)
-    if (precision == precision_) return fmt::format("{}, {}", stream_->facts().description, name);
+    if (precision == settings_.precision)
+      return fmt::format("{}, {}{}", stream_->facts().description, name,
+                         deterministic() ? ", equal runs are equal to the bit" : "");
   throw std::logic_error("[cuda] a precision has no name");
 }
 

@@ -23,14 +23,14 @@ namespace avsr::backend::cuda {
 class CudaBackend final : public Backend {
  public:
   // Throws std::runtime_error with one line when the device cannot be used.
-  CudaBackend(int device, Precision precision);
+  explicit CudaBackend(const GpuSettings& settings);
   ~CudaBackend() override;
   CudaBackend(const CudaBackend&) = delete;
   CudaBackend& operator=(const CudaBackend&) = delete;
 
   std::string name() const override { return stream_->facts().name; }
   std::string description() const override;
-  Precision precision() const override { return precision_; }
+  Precision precision() const override { return settings_.precision; }
 
   std::shared_ptr<Buffer> allocate(size_t bytes) override;
   MemoryUse memory() const override;
@@ -69,7 +69,8 @@ class CudaBackend final : public Backend {
   // ---- for the kernels of this folder
   Stream& stream() { return *stream_; }
   Products& products() { return *products_; }
-  DType activation_type() const { return precision_ == Precision::bf16 ? DType::bf16 : DType::f32; }
+  bool deterministic() const { return settings_.deterministic; }
+  DType activation_type() const { return precision() == Precision::bf16 ? DType::bf16 : DType::f32; }
   // y gets this shape in the activation type.
   void resize_activation(Tensor& y, const Shape& shape) { resize(y, shape, activation_type()); }
   // t itself where it has the type that products want (activation_type()), else a converted copy in `converted`.
@@ -89,7 +90,7 @@ class CudaBackend final : public Backend {
   static constexpr size_t kSlots = 6;
   const int* small_upload(const std::vector<int>& values);
 
-  Precision precision_;
+  GpuSettings settings_;
   std::shared_ptr<Stream> stream_;
   std::unique_ptr<Products> products_;
   std::unique_ptr<FastConvs> fast_convs_;

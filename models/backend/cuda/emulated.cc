@@ -5,7 +5,7 @@
 namespace avsr::backend::cuda {
 
 std::unique_ptr<Backend> make_emulated_backend(Precision precision) {
-  return std::make_unique<CudaBackend>(0, precision);
+  return std::make_unique<CudaBackend>(GpuSettings{.precision = precision});
 }
 
 }  // namespace avsr::backend::cuda

@@ -6,11 +6,10 @@
 
 #include "models/backend/cuda/cuda_backend.h"
 
-extern "C" __attribute__((visibility("default"))) avsr::backend::Backend* avsr_open_cuda(int device, int precision,
-                                                                                         char* error,
-                                                                                         size_t error_bytes) {
+extern "C" __attribute__((visibility("default"))) avsr::backend::Backend* avsr_open_cuda(
+    const avsr::backend::GpuSettings* settings, char* error, size_t error_bytes) {
   try {
-    return new avsr::backend::cuda::CudaBackend(device, static_cast<avsr::backend::Precision>(precision));
+    return new avsr::backend::cuda::CudaBackend(*settings);
   } catch (const std::exception& problem) {
     const std::string_view text = problem.what();
     const size_t kept = std::min(text.size(), error_bytes - 1);

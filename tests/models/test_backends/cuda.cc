@@ -13,7 +13,7 @@
 namespace avsr::backend::test {
 namespace {
 
-using Open = Backend* (*)(int device, int precision, char* error, size_t error_bytes);
+using Open = Backend* (*)(const GpuSettings* settings, char* error, size_t error_bytes);
 
 // Stays loaded: its code runs in the back ends that it makes. A packed program finds it beside itself or in
 // ../lib/avsr, a built one where the build put it.
@@ -46,7 +46,8 @@ const ::testing::Environment* const kDevice = ::testing::AddGlobalTestEnvironmen
 std::unique_ptr<Backend> make_test_backend(int /*threads*/, Precision precision) {
   static const Open open = load_plugin();
   std::array<char, 512> error{};
-  std::unique_ptr<Backend> backend(open(0, static_cast<int>(precision), error.data(), error.size()));
+  const GpuSettings settings{.precision = precision};
+  std::unique_ptr<Backend> backend(open(&settings, error.data(), error.size()));
   if (!backend) throw std::runtime_error(fmt::format("cuda:0 cannot be used: {}", error.data()));
   return backend;
 }
