@@ -13,9 +13,9 @@
 #include "io/atomic_file.h"
 #include "models/checkpoint.h"
 #include "models/model_file.h"
-#include "pipeline/optimizer.h"
+#include "pipeline/memory_plan.h"
 #include "pipeline/progress.h"
-#include "pipeline/scorer.h"
+#include "pipeline/training_step.h"
 #include "preprocessing/random.h"
 
 namespace avsr::pipeline {
@@ -48,6 +48,8 @@ backend::CrossEntropySpec without_smoothing(backend::CrossEntropySpec loss) {
   return loss;
 }
 
+int labels_of(const StageSettings& settings) { return static_cast<int>(settings.training->labels().size()); }
+
 class StageTrainer {
  public:
   StageTrainer(backend::Backend& backend, const StageSettings& settings)
@@ -55,16 +57,11 @@ class StageTrainer {
         recipe_(*settings.recipe),
         stage_(*settings.stage),
         seed_(preprocessing::derive_key(recipe_.seed, preprocessing::hash_text(stage_.name))),
-        network_(make_stage_network(backend)),
-        writer_(settings.rule, network_->config()),
-        inputs_(backend, writer_),
-        scorer_(backend, stage_.loss, network_->config().labels),
-        validation_scorer_(backend, without_smoothing(stage_.loss), network_->config().labels),
-        optimizer_(stage_.optimizer, network_->parameters(), freeze()) {
-    network_->set_statistics_move(stage_.statistics_move);
+        step_(backend, recipe_, stage_, settings.rule, labels_of(settings)),
+        validation_scorer_(backend, without_smoothing(stage_.loss), labels_of(settings)) {
     if (std::filesystem::exists(checkpoint_path())) {
-      progress_ =
-          models::load_checkpoint(checkpoint_path(), network_->parameters(), optimizer_.tensors()).get<StageProgress>();
+      progress_ = models::load_checkpoint(checkpoint_path(), step_.parameters(), step_.optimizer().tensors())
+                      .get<StageProgress>();
     } else {
       load_parts();
     }
@@ -90,24 +87,13 @@ class StageTrainer {
     if (settings_.reporter.say) settings_.reporter.say(line);
   }
 
-  std::unique_ptr<models::Network> make_stage_network(backend::Backend& backend) const {
-    const int labels = static_cast<int>(settings_.training->labels().size());
-    return models::make_network(backend, network_of(recipe_, stage_, labels), recipe_.seed);
-  }
-
-  // Marks what trains and returns its ranges.
-  std::vector<std::pair<int64_t, int64_t>> freeze() {
-    network_->parameters().train_only(stage_.train);
-    return network_->parameters().trainable_ranges();
-  }
-
   void load_parts() {
     for (const Load& load : stage_.load) {
       const auto found = settings_.results.find(load.from);
       if (found == settings_.results.end())
         throw std::runtime_error(fmt::format(
             "[train] stage '{}' starts from stage '{}', which is not finished: run it first", stage_.name, load.from));
-      models::load_parameters(found->second, network_->parameters(), load.parts);
+      models::load_parameters(found->second, step_.parameters(), load.parts);
     }
   }
 
@@ -127,7 +113,7 @@ class StageTrainer {
   }
 
   bool train_epoch() {
-    Loader loader(*settings_.training, writer_, loader_settings(true));
+    Loader loader(*settings_.training, step_.writer(), loader_settings(true));
     const Clock::time_point start = Clock::now();
     Clock::time_point last_checkpoint = start;
     const double seconds_before = progress_.seconds;
@@ -145,18 +131,11 @@ class StageTrainer {
   }
 
   void train_batch(const HostBatch& batch, int batches) {
-    layers::ParameterArena& arena = network_->parameters();
     const double rate = rate_at(stage_, progress_.epoch, static_cast<double>(progress_.batch) / batches);
-    arena.zero_gradients();
-    backend::Lengths steps;
-    const auto& logits =
-        network_->forward(inputs_.upload(batch), models::Mode::training,
-                          preprocessing::derive_key(seed_, static_cast<uint64_t>(progress_.step)), steps);
-    const Score score = scorer_.score(logits, steps, batch.labels);
+    const auto [score, norm] = step_.run(batch, rate, progress_.step + 1,
+                                         preprocessing::derive_key(seed_, static_cast<uint64_t>(progress_.step)));
     if (!std::isfinite(score.loss_sum)) stop_diverged("the loss");
-    network_->backward(scorer_.gradient());
-    if (!std::isfinite(optimizer_.step(rate, progress_.step + 1))) stop_diverged("the gradients' norm");
-    arena.touch_trainable();
+    if (!std::isfinite(norm)) stop_diverged("the gradients' norm");
     ++progress_.step;
     ++progress_.batch;
     progress_.loss_sum += score.loss_sum;
@@ -166,8 +145,8 @@ class StageTrainer {
 
   [[noreturn]] void stop_diverged(const std::string& what) {
     std::string culprit = "all parameters are still finite";
-    for (layers::Parameter* parameter : network_->parameters().all()) {
-      const std::vector<float> values = network_->parameters().backend().values(parameter->value);
+    for (layers::Parameter* parameter : step_.parameters().all()) {
+      const std::vector<float> values = step_.parameters().backend().values(parameter->value);
       if (std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); })) continue;
       culprit = fmt::format("the first parameter that is not finite is {}", parameter->name);
       break;
@@ -188,12 +167,12 @@ class StageTrainer {
 
   // No value when stopped.
   std::optional<Score> validate() {
-    Loader loader(*settings_.validation, writer_, loader_settings(false));
+    Loader loader(*settings_.validation, step_.writer(), loader_settings(false));
     HostBatch batch;
     Score total;
     while (loader.next(batch)) {
       backend::Lengths steps;
-      const auto& logits = network_->forward(inputs_.upload(batch), models::Mode::inference, 0, steps);
+      const backend::Tensor& logits = step_.infer(batch, steps);
       total += validation_scorer_.score(logits, steps, batch.labels);
       if (!tick(total.clips, loader.examples(), ", validation")) return std::nullopt;
     }
@@ -271,12 +250,12 @@ class StageTrainer {
   }
 
   void save_checkpoint() {
-    models::save_checkpoint(checkpoint_path(), network_->parameters(), optimizer_.tensors(), progress_);
+    models::save_checkpoint(checkpoint_path(), step_.parameters(), step_.optimizer().tensors(), progress_);
   }
 
   void save_model() {
     models::ModelFile file;
-    file.config = network_->config();
+    file.config = step_.network().config();
     file.labels = settings_.training->labels();
     file.preprocessing = to_json(settings_.rule);
     file.provenance = settings_.provenance;
@@ -284,26 +263,46 @@ class StageTrainer {
     file.provenance["epoch"] = progress_.epoch + 1;
     file.averaging = {stage_.loss.form, stage_.loss.middle_steps};
     file.provenance["val_accuracy"] = progress_.best_accuracy;
-    models::save_model(model_path(), file, network_->parameters());
+    models::save_model(model_path(), file, step_.parameters());
   }
 
   const StageSettings& settings_;
   const Recipe& recipe_;
   const Stage& stage_;
   uint64_t seed_;
-  std::unique_ptr<models::Network> network_;
-  BatchWriter writer_;
-  DeviceBatch inputs_;
-  Scorer scorer_, validation_scorer_;
-  OptimizerState optimizer_;
+  TrainingStep step_;
+  Scorer validation_scorer_;
   StageProgress progress_;
 };
+
+int longest_example(const Dataset& data) {
+  int frames = 1;
+  for (const Sample& sample : data.samples()) frames = std::max(frames, sample.frames);
+  return frames;
+}
+
+// Says what the stage takes of a GPU's memory; throws before anything is done where that is more than there is.
+void check_memory(const backend::Backend& backend, const StageSettings& settings) {
+  const Stage& stage = *settings.stage;
+  const auto plan = plan_memory(backend, *settings.recipe, stage, settings.rule, labels_of(settings),
+                                longest_example(*settings.training));
+  if (!plan) return;
+  if (settings.reporter.say) settings.reporter.say(fmt::format("stage {}: memory {}", stage.name, plan->text()));
+  if (plan->fits()) return;
+  throw std::runtime_error(
+      fmt::format("[train] stage '{}' needs {}: {}", stage.name, plan->text(),
+                  plan->fitting_batch > 0
+                      ? fmt::format("about {} clips would fit; use --set stages.{}.batch={}, or --precision bf16",
+                                    plan->fitting_batch, stage.name, plan->fitting_batch)
+                      : "not even one clip fits; use a smaller network, or --precision bf16"));
+}
 
 }  // namespace
 
 StageResult train_stage(backend::Backend& backend, const StageSettings& settings) {
   std::filesystem::create_directories(settings.folder);
   io::remove_abandoned_temporaries(settings.folder.string());
+  check_memory(backend, settings);
   return StageTrainer(backend, settings).run();
 }
 

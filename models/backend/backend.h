@@ -65,6 +65,9 @@ class Backend {
   virtual std::shared_ptr<Buffer> allocate(size_t bytes) = 0;  // uninitialised; throws OutOfMemory
   virtual MemoryUse memory() const = 0;
   virtual void restart_peak() = 0;  // MemoryUse::peak = used
+  // A back end like this one that computes nothing and counts the memory that it would take; null where there is none
+  // (CPU). Values read from it are zero.
+  virtual std::unique_ptr<Backend> rehearsal() const { return nullptr; }
   // Gives t this shape and type, channels last; keeps its memory when large enough, else replaces it (contents lost).
   void resize(Tensor& t, const Shape& shape, DType dtype = DType::f32);
   Tensor zeros(const Shape& shape);

@@ -88,10 +88,18 @@ class CudnnConv final : public Conv {
   template <typename Performance, typename Measure, typename Rank>
   Algorithm choose(std::optional<Algorithm>& chosen, const char* pass, const Measure& measure, const Rank& rank);
   void* workspace(size_t bytes) { return backend_.scratch(CudaBackend::Slot::columns, bytes); }
+  // True where nothing is to be computed; what measuring takes is counted.
+  bool rehearses() {
+    if (!backend_.stream().rehearsal()) return false;
+    workspace(kMostWorkspace);
+    return true;
+  }
   void set_math(const Algorithm& algorithm) {
     check(cudnnSetConvolutionMathType(conv_, static_cast<cudnnMathType_t>(algorithm.math)), "a math type");
   }
   void convolve(const Tensor& x, const Tensor& w, Tensor& y);
+  void input_gradient(const Tensor& dy, const Tensor& w, Tensor& dx);
+  void weight_gradient(const Tensor& x, const Tensor& dy, Tensor& dw);
   bool infer_fused(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor& residual, Tensor& y);
 
   CudaBackend& backend_;
@@ -187,11 +195,16 @@ Algorithm CudnnConv::choose(std::optional<Algorithm>& chosen, const char* pass, 
 
 void CudnnConv::convolve(const Tensor& x, const Tensor& w, Tensor& y) {
   backend_.resize_activation(y, y_shape_);
-  const Algorithm a =
-      choose<cudnnConvolutionFwdAlgoPerf_t>(forward_, "forward", [&](int most, int* count, auto* found) {
+  if (rehearses()) return;
+  const Algorithm a = choose<cudnnConvolutionFwdAlgoPerf_t>(
+      forward_, "forward",
+      [&](int most, int* count, auto* found) {
         return cudnnFindConvolutionForwardAlgorithmEx(library_, x_, x.data<void>(), w_, w.data<void>(), conv_, y_,
                                                       y.data<void>(), most, count, found, workspace(kMostWorkspace),
                                                       kMostWorkspace);
+      },
+      [&](int most, int* count, auto* found) {
+        return cudnnGetConvolutionForwardAlgorithm_v7(library_, x_, w_, conv_, y_, most, count, found);
       });
   set_math(a);
   const float one = 1, zero = 0;
@@ -206,46 +219,66 @@ void CudnnConv::forward(const Tensor& x, const Tensor& w, const Tensor& b, Tenso
   if (!b.empty()) finish_inference(backend_, b, {}, false, y);
 }
 
-void CudnnConv::backward_data(const Tensor& dy, const Tensor& w, Tensor& dx) {
-  check_shape("conv", "dy", dy.shape, y_shape_);
-  const Tensor &gradient = backend_.as_operand(dy, converted_dy_), &weights = operand_w(w);
-  Tensor& out = deep() ? folded_dx_ : dx;
-  backend_.resize_activation(out, deep() ? Shape{x_shape_[0], x_shape_[2], x_shape_[3], channels_} : x_shape_);
+void CudnnConv::input_gradient(const Tensor& dy, const Tensor& w, Tensor& dx) {
+  if (rehearses()) return;
   const Algorithm a = choose<cudnnConvolutionBwdDataAlgoPerf_t>(
-      backward_data_, "backward data", [&](int most, int* count, auto* found) {
-        return cudnnFindConvolutionBackwardDataAlgorithmEx(library_, w_, weights.data<void>(), y_,
-                                                           gradient.data<void>(), conv_, x_, out.data<void>(), most,
-                                                           count, found, workspace(kMostWorkspace), kMostWorkspace);
+      backward_data_, "backward data",
+      [&](int most, int* count, auto* found) {
+        return cudnnFindConvolutionBackwardDataAlgorithmEx(library_, w_, w.data<void>(), y_, dy.data<void>(), conv_, x_,
+                                                           dx.data<void>(), most, count, found,
+                                                           workspace(kMostWorkspace), kMostWorkspace);
+      },
+      [&](int most, int* count, auto* found) {
+        return cudnnGetConvolutionBackwardDataAlgorithm_v7(library_, w_, y_, conv_, x_, most, count, found);
       });
   set_math(a);
   const float one = 1, zero = 0;
-  check(cudnnConvolutionBackwardData(library_, &one, w_, weights.data<void>(), y_, gradient.data<void>(), conv_,
+  check(cudnnConvolutionBackwardData(library_, &one, w_, w.data<void>(), y_, dy.data<void>(), conv_,
                                      static_cast<cudnnConvolutionBwdDataAlgo_t>(a.number), workspace(a.workspace_bytes),
-                                     a.workspace_bytes, &zero, x_, out.data<void>()),
+                                     a.workspace_bytes, &zero, x_, dx.data<void>()),
         "a convolution's gradient of its input");
-  if (!deep()) return;
+}
+
+void CudnnConv::backward_data(const Tensor& dy, const Tensor& w, Tensor& dx) {
+  check_shape("conv", "dy", dy.shape, y_shape_);
+  const Tensor &gradient = backend_.as_operand(dy, converted_dy_), &weights = operand_w(w);
+  if (!deep()) {
+    backend_.resize_activation(dx, x_shape_);
+    input_gradient(gradient, weights, dx);
+    return;
+  }
+  backend_.resize_activation(folded_dx_, {x_shape_[0], x_shape_[2], x_shape_[3], channels_});
+  input_gradient(gradient, weights, folded_dx_);
   backend_.resize_activation(dx, x_shape_);
-  unfold_depth(backend_, out, false, dx);
+  unfold_depth(backend_, folded_dx_, false, dx);
+}
+
+void CudnnConv::weight_gradient(const Tensor& x, const Tensor& dy, Tensor& dw) {
+  if (rehearses()) return;
+  const Algorithm a = choose<cudnnConvolutionBwdFilterAlgoPerf_t>(
+      backward_weights_, "backward weights",
+      [&](int most, int* count, auto* found) {
+        return cudnnFindConvolutionBackwardFilterAlgorithmEx(library_, x_, x.data<void>(), y_, dy.data<void>(), conv_,
+                                                             w_, dw.data<void>(), most, count, found,
+                                                             workspace(kMostWorkspace), kMostWorkspace);
+      },
+      [&](int most, int* count, auto* found) {
+        return cudnnGetConvolutionBackwardFilterAlgorithm_v7(library_, x_, y_, conv_, w_, most, count, found);
+      });
+  set_math(a);
+  const float one = 1, zero = 0;
+  check(cudnnConvolutionBackwardFilter(library_, &one, x_, x.data<void>(), y_, dy.data<void>(), conv_,
+                                       static_cast<cudnnConvolutionBwdFilterAlgo_t>(a.number),
+                                       workspace(a.workspace_bytes), a.workspace_bytes, &zero, w_, dw.data<void>()),
+        "a convolution's gradient of its weights");
 }
 
 void CudnnConv::backward_weights(const Tensor& x, const Tensor& dy, Tensor& dw, Tensor& db) {
   check_shape("conv", "dy", dy.shape, y_shape_);
   check_weights(dw);
-  const Tensor &input = operand_x(x), &gradient = backend_.as_operand(dy, converted_dy_);
   // cuDNN wants the type of the activations here as well: one rounding of a finished sum.
   backend_.resize_activation(dw_, {spec_.out_channels, spec_.kernel[1], spec_.kernel[2], channels_});
-  const Algorithm a = choose<cudnnConvolutionBwdFilterAlgoPerf_t>(
-      backward_weights_, "backward weights", [&](int most, int* count, auto* found) {
-        return cudnnFindConvolutionBackwardFilterAlgorithmEx(library_, x_, input.data<void>(), y_,
-                                                             gradient.data<void>(), conv_, w_, dw_.data<void>(), most,
-                                                             count, found, workspace(kMostWorkspace), kMostWorkspace);
-      });
-  set_math(a);
-  const float one = 1, zero = 0;
-  check(cudnnConvolutionBackwardFilter(library_, &one, x_, input.data<void>(), y_, gradient.data<void>(), conv_,
-                                       static_cast<cudnnConvolutionBwdFilterAlgo_t>(a.number),
-                                       workspace(a.workspace_bytes), a.workspace_bytes, &zero, w_, dw_.data<void>()),
-        "a convolution's gradient of its weights");
+  weight_gradient(operand_x(x), backend_.as_operand(dy, converted_dy_), dw_);
   if (deep()) {
     unfold_depth(backend_, dw_, true, dw);
   } else {
@@ -264,7 +297,7 @@ void CudnnConv::pack(const Tensor& w, const Tensor& scale, Tensor& packed) {
 }
 
 bool CudnnConv::infer_fused(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor& residual, Tensor& y) {
-  if (!fuses_ || b.empty() || !forward_) return false;
+  if (!fuses_ || b.empty() || !forward_) return false;  // the first call finds the algorithm
   set_math(*forward_);
   const Tensor& bias = backend_.as_operand(b, converted_bias_);
   const float one = 1, kept = residual.empty() ? 0 : 1;

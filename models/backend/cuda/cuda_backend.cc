@@ -28,9 +28,9 @@ class CudaBuffer final : public Buffer {
 
 }  // namespace
 
-CudaBackend::CudaBackend(const GpuSettings& settings)
+CudaBackend::CudaBackend(const GpuSettings& settings, bool rehearsal)
     : settings_(settings),
-      stream_(std::make_shared<Stream>(settings.device)),
+      stream_(std::make_shared<Stream>(settings.device, rehearsal)),
       products_(std::make_unique<Products>(*stream_, settings.precision)),
       fast_convs_(std::make_unique<FastConvs>(*this)) {}
 

@@ -23,7 +23,7 @@ namespace avsr::backend::cuda {
 class CudaBackend final : public Backend {
  public:
   // Throws std::runtime_error with one line when the device cannot be used.
-  explicit CudaBackend(const GpuSettings& settings);
+  explicit CudaBackend(const GpuSettings& settings, bool rehearsal = false);
   ~CudaBackend() override;
   CudaBackend(const CudaBackend&) = delete;
   CudaBackend& operator=(const CudaBackend&) = delete;
@@ -35,6 +35,7 @@ class CudaBackend final : public Backend {
   std::shared_ptr<Buffer> allocate(size_t bytes) override;
   MemoryUse memory() const override;
   void restart_peak() override { stream_->restart_peak(); }
+  std::unique_ptr<Backend> rehearsal() const override { return std::make_unique<CudaBackend>(settings_, true); }
   void upload(const void* host, const Tensor& t) override;
   void download(const Tensor& t, void* host) override;
   void synchronize() override { stream_->synchronize(); }

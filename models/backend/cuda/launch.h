@@ -33,7 +33,7 @@ __global__ void run_items(int64_t count, Item item) {
 
 template <typename Item>
 void launch(Stream& stream, int64_t count, const Item& item) {
-  if (count <= 0) return;
+  if (count <= 0 || stream.rehearsal()) return;
   constexpr int64_t kThreads = 256, kMostBlocks = 1 << 20;
   const int64_t wanted = (count + kThreads - 1) / kThreads;
   const auto blocks = static_cast<unsigned>(wanted < kMostBlocks ? wanted : kMostBlocks);
@@ -42,7 +42,8 @@ void launch(Stream& stream, int64_t count, const Item& item) {
 }
 #else
 template <typename Item>
-void launch(Stream&, int64_t count, const Item& item) {
+void launch(Stream& stream, int64_t count, const Item& item) {
+  if (stream.rehearsal()) return;
   for (int64_t i = 0; i < count; ++i) item(i);
 }
 #endif

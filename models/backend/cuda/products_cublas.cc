@@ -114,7 +114,7 @@ const Plan& Products::Plans::of(const Product& product) {
 }
 
 void Products::run(const Product& product, const void* a, const void* b, void* c) {
-  if (product.m == 0 || product.n == 0 || product.k == 0) return;
+  if (product.m == 0 || product.n == 0 || product.k == 0 || stream_.rehearsal()) return;
   const Plan& plan = plans_->of(product);
   const float one = 1, kept = product.accumulate ? 1 : 0;
   check(

@@ -35,7 +35,7 @@ void run_one(const Product& p, const Elements& a, const Elements& b, const Eleme
 }  // namespace
 
 void Products::run(const Product& p, const void* a, const void* b, void* c) {
-  for (int64_t i = 0; i < p.count; ++i)
+  for (int64_t i = 0; i < p.count && !stream_.rehearsal(); ++i)
     run_one(p, elements(a, p.inputs_bf16, i * p.a_step), elements(b, p.inputs_bf16, i * p.b_step),
             elements(c, p.output_bf16, i * p.c_step));
 }

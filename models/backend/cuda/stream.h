@@ -23,8 +23,9 @@ struct DeviceFacts {
 
 class Stream {
  public:
+  // rehearsal: nothing is computed or copied; memory is only counted, and addresses are made up.
   // Throws std::runtime_error with one line when the device cannot be used.
-  explicit Stream(int device);
+  explicit Stream(int device, bool rehearsal = false);
   ~Stream();
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
@@ -39,6 +40,8 @@ class Stream {
   void zero(void* memory, size_t bytes);
   void synchronize();
 
+  bool rehearsal() const { return rehearsal_; }
+  int64_t allocations() const { return allocations_; }  // so far
   size_t bytes_in_use() const { return bytes_in_use_; }
   size_t peak_bytes() const { return peak_bytes_; }
   void restart_peak() { peak_bytes_ = bytes_in_use_; }
@@ -46,8 +49,15 @@ class Stream {
   void* handle() const { return handle_; }  // cudaStream_t
 
  private:
+  struct Staging;
+  void* take(size_t bytes);  // from the device
+  void give(void* memory) noexcept;
+
   int device_;
+  bool rehearsal_;
+  int64_t allocations_ = 0;
   void* handle_ = nullptr;
+  std::unique_ptr<Staging> staging_;
   DeviceFacts facts_;
   size_t bytes_in_use_ = 0, peak_bytes_ = 0;
 };

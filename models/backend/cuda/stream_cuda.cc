@@ -4,6 +4,8 @@
 #include <cudnn.h>
 #include <fmt/format.h>
 
+#include <cstring>
+
 #include "models/backend/backend.h"
 #include "models/backend/cuda/check_cuda.h"
 #include "models/backend/cuda/stream.h"
@@ -36,12 +38,51 @@ cudaDeviceProp usable_device(int device) {
 
 }  // namespace
 
-Stream::Stream(int device) : device_(device) {
+// Pinned memory that uploads go through, so that the host's memory is free at once and nothing waits for the device
+// unless two uploads are still under way.
+struct Stream::Staging {
+  struct Place {
+    void* memory = nullptr;
+    size_t bytes = 0;
+    cudaEvent_t copied = nullptr;
+  };
+
+  Staging() {
+    for (Place& place : places) check(cudaEventCreateWithFlags(&place.copied, cudaEventDisableTiming), "an event");
+  }
+  ~Staging() {
+    for (Place& place : places) {
+      cudaFreeHost(place.memory);
+      cudaEventDestroy(place.copied);
+    }
+  }
+  Staging(const Staging&) = delete;
+  Staging& operator=(const Staging&) = delete;
+
+  // The next place, once what it held last is on the device.
+  Place& next(size_t bytes) {
+    Place& place = places[turn++ % 2];
+    check(cudaEventSynchronize(place.copied), "an upload");
+    if (place.bytes < bytes) {
+      cudaFreeHost(place.memory);
+      place = {nullptr, 0, place.copied};
+      check(cudaMallocHost(&place.memory, bytes), "pinned memory");
+      place.bytes = bytes;
+    }
+    return place;
+  }
+
+  Place places[2];
+  unsigned turn = 0;
+};
+
+Stream::Stream(int device, bool rehearsal) : device_(device), rehearsal_(rehearsal) {
   const cudaDeviceProp facts = usable_device(device);
   check(cudaSetDevice(device), "choosing the device");
   cudaStream_t stream = nullptr;
   check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "a stream");
   handle_ = stream;
+  staging_ = std::make_unique<Staging>();
   int driver = 0;
   check(cudaDriverGetVersion(&driver), "the driver's version");
   facts_.name = fmt::format("cuda:{}", device);
@@ -51,9 +92,12 @@ Stream::Stream(int device) : device_(device) {
                                    driver % 1000 / 10, cudnnGetVersion(), cublasLtGetVersion());
 }
 
-Stream::~Stream() { cudaStreamDestroy(static_cast<cudaStream_t>(handle_)); }
+Stream::~Stream() {
+  staging_.reset();
+  cudaStreamDestroy(static_cast<cudaStream_t>(handle_));
+}
 
-void* Stream::allocate(size_t bytes) {
+void* Stream::take(size_t bytes) {
   void* memory = nullptr;
   const cudaError_t status = cudaMalloc(&memory, bytes > 0 ? bytes : 1);
   if (status == cudaErrorMemoryAllocation) {
@@ -65,25 +109,27 @@ void* Stream::allocate(size_t bytes) {
         facts_.name, gibibytes(total_bytes()), gibibytes(bytes_in_use_), gibibytes(bytes)));
   }
   check(status, "memory");
-  bytes_in_use_ += bytes;
-  if (bytes_in_use_ > peak_bytes_) peak_bytes_ = bytes_in_use_;
   return memory;
 }
 
-void Stream::free(void* memory, size_t bytes) noexcept {
+void Stream::give(void* memory) noexcept {
   cudaFree(memory);  // waits for the work that may still use it
-  bytes_in_use_ -= bytes;
 }
 
 void Stream::upload(const void* host, void* device, size_t bytes) {
-  if (bytes == 0) return;
+  if (bytes == 0 || rehearsal_) return;
   const auto stream = static_cast<cudaStream_t>(handle_);
-  check(cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, stream), "copying to the device");
-  // Pageable memory is read before the call returns only up to 64 KiB.
-  if (bytes > 65536) synchronize();
+  const Staging::Place& place = staging_->next(bytes);
+  std::memcpy(place.memory, host, bytes);
+  check(cudaMemcpyAsync(device, place.memory, bytes, cudaMemcpyHostToDevice, stream), "copying to the device");
+  check(cudaEventRecord(place.copied, stream), "an event");
 }
 
 void Stream::download(const void* device, void* host, size_t bytes) {
+  if (rehearsal_) {
+    std::memset(host, 0, bytes);
+    return;
+  }
   if (bytes > 0)
     check(cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, static_cast<cudaStream_t>(handle_)),
           "copying from the device");
@@ -91,13 +137,14 @@ void Stream::download(const void* device, void* host, size_t bytes) {
 }
 
 void Stream::copy(const void* from, void* to, size_t bytes) {
-  if (bytes > 0 && from != to)
+  if (bytes > 0 && from != to && !rehearsal_)
     check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, static_cast<cudaStream_t>(handle_)),
           "copying on the device");
 }
 
 void Stream::zero(void* memory, size_t bytes) {
-  if (bytes > 0) check(cudaMemsetAsync(memory, 0, bytes, static_cast<cudaStream_t>(handle_)), "clearing memory");
+  if (bytes > 0 && !rehearsal_)
+    check(cudaMemsetAsync(memory, 0, bytes, static_cast<cudaStream_t>(handle_)), "clearing memory");
 }
 
 void Stream::synchronize() {

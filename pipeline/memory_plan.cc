@@ -1,0 +1,54 @@
+#include "pipeline/memory_plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "pipeline/training_step.h"
+
+namespace avsr::pipeline {
+namespace {
+
+constexpr double kKept = 0.05;  // of the device, for its libraries' own use and what does not fit between allocations
+
+double gibibytes(size_t bytes) { return static_cast<double>(bytes) / (1 << 30); }
+
+// The most memory in use while a batch of so many clips is trained on.
+size_t bytes_of_step(const backend::Backend& backend, const Recipe& recipe, const Stage& stage, const InputRule& rule,
+                     int labels, int frames, int clips) {
+  const auto rehearsal = backend.rehearsal();
+  TrainingStep step(*rehearsal, recipe, stage, rule, labels);
+  HostBatch batch;
+  step.writer().begin(std::vector<int>(static_cast<size_t>(clips), frames), batch);
+  batch.labels.assign(static_cast<size_t>(clips), 0);
+  step.run(batch, stage.rate, 1, 0);
+  return rehearsal->memory().peak;
+}
+
+}  // namespace
+
+std::string MemoryPlan::text() const {
+  return fmt::format("about {:.1f} of {:.1f} GiB for batches of {} clips", gibibytes(needed), gibibytes(total), batch);
+}
+
+std::optional<MemoryPlan> plan_memory(const backend::Backend& backend, const Recipe& recipe, const Stage& stage,
+                                      const InputRule& rule, int labels, int frames) {
+  if (!backend.rehearsal()) return std::nullopt;
+  const auto bytes = [&](int clips) { return bytes_of_step(backend, recipe, stage, rule, labels, frames, clips); };
+  MemoryPlan plan{.needed = bytes(stage.batch), .total = backend.memory().total, .batch = stage.batch};
+  const auto room = static_cast<size_t>((1 - kKept) * static_cast<double>(plan.total));
+  plan.fitting_batch = plan.total == 0 || plan.needed <= room
+                           ? stage.batch
+                           : fitting_batch(room, stage.batch > 1 ? bytes(1) : plan.needed, plan.needed, stage.batch);
+  return plan;
+}
+
+int fitting_batch(size_t room, size_t one, size_t needed, int batch) {
+  if (needed <= room) return batch;
+  if (one > room || batch < 2) return 0;
+  // Memory grows by the same with every clip, apart from what is there anyway.
+  const double clip = static_cast<double>(needed - one) / (batch - 1);
+  return std::min(batch - 1, 1 + static_cast<int>(static_cast<double>(room - one) / clip));
+}
+
+}  // namespace avsr::pipeline

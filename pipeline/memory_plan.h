@@ -1,0 +1,30 @@
+// What training a stage takes of a device's memory, found before it starts by rehearsing a step on a back end that only
+// counts (Backend::rehearsal).
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "models/backend/backend.h"
+#include "pipeline/input_rule.h"
+#include "pipeline/recipe.h"
+
+namespace avsr::pipeline {
+
+struct MemoryPlan {
+  size_t needed = 0, total = 0;  // bytes
+  int batch = 0;                 // clips
+  int fitting_batch = 0;         // most clips that the device has room for; 0: not even one
+  bool fits() const { return fitting_batch >= batch; }
+  std::string text() const;  // "about 12.3 of 79.2 GiB for batches of 128 clips"
+};
+
+// frames: of the longest clip. No value on a device that cannot rehearse.
+std::optional<MemoryPlan> plan_memory(const backend::Backend& backend, const Recipe& recipe, const Stage& stage,
+                                      const InputRule& rule, int labels, int frames);
+
+// Most clips of a batch that fit into `room` bytes, when one clip needs `one` and `batch` clips need `needed`; less
+// than batch where needed is more than room.
+int fitting_batch(size_t room, size_t one, size_t needed, int batch);
+
+}  // namespace avsr::pipeline

@@ -1,0 +1,43 @@
+// One optimizer step on one batch: what the trainer repeats, and what a rehearsal of its memory does once.
+#pragma once
+
+#include <memory>
+
+#include "models/network.h"
+#include "pipeline/input_rule.h"
+#include "pipeline/optimizer.h"
+#include "pipeline/recipe.h"
+#include "pipeline/scorer.h"
+
+namespace avsr::pipeline {
+
+class TrainingStep {
+ public:
+  // The stage's network with what it trains marked, on this back end.
+  TrainingStep(backend::Backend& backend, const Recipe& recipe, const Stage& stage, const InputRule& rule, int labels);
+
+  models::Network& network() { return *network_; }
+  layers::ParameterArena& parameters() { return network_->parameters(); }
+  OptimizerState& optimizer() { return optimizer_; }
+  const BatchWriter& writer() const { return writer_; }
+
+  struct Outcome {
+    Score score;
+    double gradient_norm = 0;  // before clipping; 0 where nothing is clipped
+  };
+  // Forward, loss, backward and the optimizer's step number `step`, counted from 1. Parameters stay as they are when
+  // the loss or the norm is not finite.
+  Outcome run(const HostBatch& batch, double rate, int64_t step, uint64_t dropout_seed);
+
+  // The network's answers in inference; they live until the next call of the network.
+  const backend::Tensor& infer(const HostBatch& batch, backend::Lengths& steps);
+
+ private:
+  std::unique_ptr<models::Network> network_;
+  BatchWriter writer_;
+  DeviceBatch inputs_;
+  Scorer scorer_;
+  OptimizerState optimizer_;
+};
+
+}  // namespace avsr::pipeline

@@ -1,0 +1,73 @@
+#include "pipeline/memory_plan.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "models/backend/cuda/emulated.h"
+#include "pipeline/device.h"
+#include "pipeline/schedule.h"
+#include "pipeline/training_step.h"
+#include "tests/pipeline/small_corpus.h"
+
+namespace avsr::pipeline {
+namespace {
+
+InputRule small_rule() {
+  InputRule rule;
+  rule.geometry = small_recipe().data.geometry;
+  return rule;
+}
+
+TEST(MemoryPlan, ARehearsalCountsWhatAStepTakes) {
+  const Recipe recipe = small_recipe();
+  for (const backend::Precision precision : {backend::Precision::f32, backend::Precision::bf16})
+    for (const Stage& stage : recipe.stages) {
+      const auto backend = backend::cuda::make_emulated_backend(precision);
+      const auto plan = plan_memory(*backend, recipe, stage, small_rule(), 2, kSmallFrames);
+      ASSERT_TRUE(plan);
+      EXPECT_TRUE(plan->fits());
+      const size_t before = backend->memory().used;
+      TrainingStep step(*backend, recipe, stage, small_rule(), 2);
+      HostBatch batch;
+      step.writer().begin(std::vector<int>(static_cast<size_t>(stage.batch), kSmallFrames), batch);
+      batch.labels.assign(static_cast<size_t>(stage.batch), 0);
+      backend->restart_peak();
+      step.run(batch, stage.rate, 1, 0);
+      EXPECT_EQ(plan->needed, backend->memory().peak - before) << stage.name;
+    }
+}
+
+TEST(MemoryPlan, TheCpuHasNone) {
+  const Recipe recipe = small_recipe();
+  EXPECT_FALSE(plan_memory(*open_device({"cpu", 1}), recipe, recipe.stages[0], small_rule(), 2, kSmallFrames));
+}
+
+TEST(MemoryPlan, SaysHowManyClipsFit) {
+  EXPECT_EQ(fitting_batch(1000, 100, 1000, 32), 32);
+  EXPECT_EQ(fitting_batch(1000, 190, 1090, 11), 10);  // 100 and 90 more a clip
+  EXPECT_EQ(fitting_batch(1000, 190, 1081, 10), 9);
+  EXPECT_EQ(fitting_batch(1000, 1001, 5000, 5), 0);
+  EXPECT_EQ(fitting_batch(1000, 1001, 1001, 1), 0);
+}
+
+// The whole schedule on the CUDA back end's arithmetic: every stage trains, in both types.
+TEST(EmulatedTraining, LearnsTheSmallCorpus) {
+  const TemporaryFolder folder;
+  write_small_corpus(folder / "data");
+  for (const backend::Precision precision : {backend::Precision::f32, backend::Precision::bf16}) {
+    const auto backend = backend::cuda::make_emulated_backend(precision);
+    RunSettings run;
+    run.recipe = small_recipe();
+    run.data = folder / "data";
+    run.out = folder / (precision == backend::Precision::f32 ? "f32" : "bf16");
+    run.workers = 1;
+    std::vector<std::string> said;
+    run.reporter.say = [&](const std::string& line) { said.push_back(line); };
+    ASSERT_TRUE(run_schedule(*backend, run));
+    EXPECT_THAT(said, testing::Contains(testing::HasSubstr("memory about")));
+    EXPECT_TRUE(std::filesystem::exists(run.out / "audiovisual.safetensors"));
+  }
+}
+
+}  // namespace
+}  // namespace avsr::pipeline
