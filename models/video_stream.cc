@@ -79,7 +79,6 @@ void VideoStream::windows(const Inputs& inputs, const Lengths& steps, size_t fir
 }
 
 void VideoStream::infer_in_chunks(const Inputs& inputs, const Lengths& steps) {
-  backend_.resize(packed_, {total(steps), config_.embedding});
   const int64_t most = backend_.images_at_once();
   int64_t row = 0;
   for (size_t first = 0; first < steps.size();) {
@@ -90,6 +89,7 @@ void VideoStream::infer_in_chunks(const Inputs& inputs, const Lengths& steps) {
     for (int64_t start = 0; start < frames; start += most) {  // more than one only for a single long clip
       const int64_t count = std::min(most, frames - start);
       chain_.infer(rows_of(windows_, start, count), nullptr, chunk_);
+      backend_.resize(packed_, {total(steps), config_.embedding}, chunk_.dtype);  // the same memory for every chunk
       Tensor target = rows_of(packed_, row + start, count);
       backend_.copy(chunk_, target);
     }
