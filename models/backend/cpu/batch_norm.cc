@@ -19,6 +19,7 @@ namespace avsr::backend::cpu {
 namespace {
 
 constexpr int64_t kStripPositions = 512;
+constexpr int64_t kMostLanes = 64;
 
 struct StripPlan {
   std::vector<Strip> strips;     // strips of one group lie together
@@ -46,21 +47,29 @@ void add_group(StripPlan& plan, const ChannelView& v, const Lengths* lengths, in
   }
 }
 
-StripPlan plan_strips(const ChannelView& view, bool blocked, const Lengths* lengths) {
+// Lanes of the next strip of channels-last values, of which `channels` are left. Wide ones of bf16 are whole cache
+// lines.
+int lanes_of(int64_t channels, DType type) {
+  if (type == DType::bf16 && channels >= 64) return 64;
+  if (type == DType::bf16 && channels >= 32) return 32;
+  return channels >= 16 ? 16 : channels >= 8 ? 8 : 1;
+}
+
+StripPlan plan_strips(const ChannelView& view, bool blocked, DType type, const Lengths* lengths) {
   StripPlan plan;
   ChannelView v = view;
   if (v.outer == 1 && !lengths && !blocked) {  // plain rows: cut them like clips
     v.outer = v.steps;
     v.steps = 1;
   }
-  const int64_t floats_a_row = v.blocks * v.steps * v.width;
+  const int64_t row_distance = v.blocks * v.steps * v.width;
   if (blocked) {
     for (int64_t b = 0; b < v.blocks; ++b)
-      add_group(plan, v, lengths, b * v.width, b * v.steps * v.width, floats_a_row, v.width, static_cast<int>(v.width));
+      add_group(plan, v, lengths, b * v.width, b * v.steps * v.width, row_distance, v.width, static_cast<int>(v.width));
   } else {
     for (int64_t c = 0; c < v.width;) {
-      const int lanes = v.width - c >= 16 ? 16 : v.width - c >= 8 ? 8 : 1;
-      add_group(plan, v, lengths, c, c, floats_a_row, v.width, lanes);
+      const int lanes = lanes_of(v.width - c, type);
+      add_group(plan, v, lengths, c, c, row_distance, v.width, lanes);
       c += lanes;
     }
   }
@@ -75,8 +84,7 @@ StripPlan plan_strips(const ChannelView& view, bool blocked, const Lengths* leng
 
 class CpuBatchNorm final : public BatchNorm {
  public:
-  CpuBatchNorm(CpuBackend& backend, const BatchNormSpec& spec)
-      : backend_(backend), simd_(simd_kernels()), spec_(spec) {}
+  CpuBatchNorm(CpuBackend& backend, const BatchNormSpec& spec) : backend_(backend), spec_(spec) {}
 
   void forward(const Tensor& x, const Tensor& residual, const Tensor& gamma, const Tensor& beta, Tensor& running_mean,
                Tensor& running_variance, const Lengths* lengths, Tensor& saved, Tensor& y) override {
@@ -120,7 +128,7 @@ class CpuBatchNorm final : public BatchNorm {
     // The first pass writes dz into dresidual, which then replaces y and dy in the second.
     sum_gradients(plan, g, dresidual);
     if (spec_.residual) {
-      g.strip.dy = dresidual.data();
+      g.strip.dy = dresidual.data<void>();
       g.strip.forward.relu = false;
     }
     std::vector<float> a = zeros(plan), b = zeros(plan), c = zeros(plan);
@@ -143,7 +151,7 @@ class CpuBatchNorm final : public BatchNorm {
     Gradients g = gradients(x, y, dy, mean_.data(), dresidual);
     sum_gradients(plan, g, dresidual);
     if (spec_.residual) {
-      g.strip.dy = dresidual.data();
+      g.strip.dy = dresidual.data<void>();
       g.strip.forward.relu = false;
     }
     std::vector<float> a = zeros(plan);
@@ -182,9 +190,14 @@ class CpuBatchNorm final : public BatchNorm {
                     static_cast<int64_t>(lengths->size()) != x.shape[0]))
       throw std::invalid_argument(fmt::format("[batch norm] {} lengths do not fit x {}, expected (N, [1,] W, C)",
                                               lengths->size(), x.shape.text()));
-    plan_ = plan_strips(backend_.view(x), x.layout == Layout::kPrivate, lengths);
+    plan_ = plan_strips(backend_.view(x), x.layout == Layout::kPrivate, x.dtype, lengths);
+    strips_ = x.dtype == DType::bf16 ? bf16_kernels().strips : simd_kernels().strips;
+    partial_.resize(plan_.strips.size() * 2 * kMostLanes);
     return plan_;
   }
+
+  // The two sums of strip i, 2 x lanes.
+  float* partial(int64_t i) { return partial_.data() + i * 2 * kMostLanes; }
 
   template <typename Run>
   void for_strips(const StripPlan& plan, Run&& run) const {
@@ -196,10 +209,8 @@ class CpuBatchNorm final : public BatchNorm {
 
   // Biased variance and mean; strips are joined as Chan, Golub and LeVeque (1979) join samples.
   void statistics(const StripPlan& plan, const Tensor& x, float* mean, float* variance) {
-    partial_.resize(plan.strips.size() * 32);
     for_strips(plan, [&](int64_t i, const Strip& s, int64_t) {
-      simd_.strip_moments(s, x.data(), &partial_[static_cast<size_t>(i) * 32],
-                          &partial_[static_cast<size_t>(i) * 32 + 16]);
+      strips_.moments(s, x.data<void>(), partial(i), partial(i) + s.lanes);
     });
     std::vector<double> count(static_cast<size_t>(plan.channels)), sum(count), squares(count);
     for (size_t i = 0; i < plan.strips.size(); ++i) {
@@ -207,11 +218,12 @@ class CpuBatchNorm final : public BatchNorm {
       double n = 0;
       for (int64_t row = 0; row < s.rows; ++row) n += static_cast<double>(s.valid_last(row) - s.first);
       if (n == 0) continue;
+      const float* sums = partial(static_cast<int64_t>(i));
       for (int lane = 0; lane < s.lanes; ++lane) {
         const auto c = static_cast<size_t>(plan.channel[i] + lane);
-        const double part = partial_[i * 32 + static_cast<size_t>(lane)];
+        const double part = sums[lane];
         const double apart = count[c] > 0 ? part / n - sum[c] / count[c] : 0;
-        squares[c] += partial_[i * 32 + 16 + static_cast<size_t>(lane)] + apart * apart * n * count[c] / (n + count[c]);
+        squares[c] += sums[s.lanes + lane] + apart * apart * n * count[c] / (n + count[c]);
         sum[c] += part;
         count[c] += n;
       }
@@ -248,31 +260,31 @@ class CpuBatchNorm final : public BatchNorm {
     if (t.shape != x.shape)
       throw std::invalid_argument(
           fmt::format("[batch norm] expected {} of shape {}, got {}", name, x.shape.text(), t.shape.text()));
-    if (t.layout == x.layout) return t;
+    if (t.layout == x.layout && t.dtype == x.dtype) return t;
     if (x.layout == Layout::kPrivate)
       backend_.to_private(t, converted);
     else
-      backend_.to_channels_last(t, converted);
+      backend_.convert(t, x.dtype, converted);
     return converted;
   }
 
   void apply(const StripPlan& plan, const Tensor& x, const Tensor& residual, Tensor& y) {
     if (spec_.residual != !residual.empty())
       throw std::invalid_argument("[batch norm] a residual is given exactly when the specification has one");
-    const float* added = residual.empty() ? nullptr : as_x(residual, x, "residual", converted_residual_).data();
+    const void* added = residual.empty() ? nullptr : as_x(residual, x, "residual", converted_residual_).data<void>();
     backend_.resize_like(y, x);
     for_strips(plan, [&](int64_t, const Strip& s, int64_t c) {
-      simd_.strip_apply(
+      strips_.apply(
           s, {.scale = &scale_[static_cast<size_t>(c)], .shift = &shift_[static_cast<size_t>(c)], .relu = spec_.relu},
-          x.data(), added, y.data());
+          x.data<void>(), added, y.data<void>());
     });
   }
 
   Gradients gradients(const Tensor& x, const Tensor& y, const Tensor& dy, const float* mean, Tensor& dresidual) {
     Gradients g{.mean = mean, .scale = mean, .shift = mean};  // scale and shift matter only where y is not read
-    g.strip.x = x.data();
-    g.strip.y = spec_.relu ? as_x(y, x, "y", converted_y_).data() : nullptr;
-    g.strip.dy = as_x(dy, x, "dy", converted_dy_).data();
+    g.strip.x = x.data<void>();
+    g.strip.y = spec_.relu ? as_x(y, x, "y", converted_y_).data<void>() : nullptr;
+    g.strip.dy = as_x(dy, x, "dy", converted_dy_).data<void>();
     g.strip.forward.relu = spec_.relu;
     if (spec_.residual) backend_.resize_like(dresidual, x);
     return g;
@@ -280,18 +292,17 @@ class CpuBatchNorm final : public BatchNorm {
 
   // sums_: of dz and of dz * (x - mean), for each channel.
   void sum_gradients(const StripPlan& plan, const Gradients& g, Tensor& dresidual) {
-    partial_.resize(plan.strips.size() * 32);
-    float* dz = spec_.residual ? dresidual.data() : nullptr;
-    for_strips(plan, [&](int64_t i, const Strip& s, int64_t c) {
-      simd_.strip_gradient_sums(s, g.of_channel(c), dz, &partial_[static_cast<size_t>(i) * 32]);
-    });
+    void* dz = spec_.residual ? dresidual.data<void>() : nullptr;
+    for_strips(
+        plan, [&](int64_t i, const Strip& s, int64_t c) { strips_.gradient_sums(s, g.of_channel(c), dz, partial(i)); });
     sums_.assign(static_cast<size_t>(2 * plan.channels), 0.0);
     for (size_t i = 0; i < plan.strips.size(); ++i) {
-      for (int lane = 0; lane < plan.strips[i].lanes; ++lane) {
+      const int lanes = plan.strips[i].lanes;
+      const float* sums = partial(static_cast<int64_t>(i));
+      for (int lane = 0; lane < lanes; ++lane) {
         const auto c = static_cast<size_t>(plan.channel[i] + lane);
-        sums_[c] += partial_[i * 32 + static_cast<size_t>(lane)];
-        sums_[static_cast<size_t>(plan.channels) + c] +=
-            partial_[i * 32 + static_cast<size_t>(plan.strips[i].lanes + lane)];
+        sums_[c] += sums[lane];
+        sums_[static_cast<size_t>(plan.channels) + c] += sums[lanes + lane];
       }
     }
   }
@@ -306,14 +317,14 @@ class CpuBatchNorm final : public BatchNorm {
     backend_.resize_like(dx, x);
     for_strips(plan, [&](int64_t, const Strip& s, int64_t channel) {
       const auto at = static_cast<size_t>(channel);
-      simd_.strip_gradient_apply(s, g.of_channel(channel), &a[at], &b[at], &c[at], dx.data());
+      strips_.gradient_apply(s, g.of_channel(channel), &a[at], &b[at], &c[at], dx.data<void>());
     });
   }
 
   CpuBackend& backend_;
-  const SimdKernels& simd_;
   BatchNormSpec spec_;
   StripPlan plan_;
+  StripKernels strips_{};  // of the last x's type
   std::vector<float> partial_, mean_, inverse_, scale_, shift_;
   std::vector<double> sums_;
   Tensor converted_residual_, converted_y_, converted_dy_;

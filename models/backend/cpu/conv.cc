@@ -20,23 +20,23 @@ using Arguments = std::unordered_map<int, memory>;
 
 int64_t round_up(int64_t n, int64_t block) { return (n + block - 1) / block * block; }
 
-class BlockedConv final : public Conv {
+class LibraryConv final : public Conv {
  public:
-  BlockedConv(CpuBackend& backend, const ConvSpec& spec, const Shape& x)
+  LibraryConv(CpuBackend& backend, const ConvSpec& spec, const Shape& x)
       : backend_(backend),
         onednn_(backend.onednn()),
         spec_(spec),
         x_shape_(x),
         y_shape_(conv_output_shape(spec, x)),
-        in_(round_up(spec.in_channels, backend.channel_block())),
-        out_(round_up(spec.out_channels, backend.channel_block())) {}
+        in_(round_up(spec.in_channels, backend.map_block())),
+        out_(round_up(spec.out_channels, backend.map_block())) {}
 
   Shape output_shape() const override { return y_shape_; }
 
   void forward(const Tensor& x, const Tensor& w, const Tensor& b, Tensor& y) override {
-    const Tensor& input = private_input(x, x_shape_, "x", converted_x_);
+    const Tensor& input = map_input(x, x_shape_, "x", converted_x_);
     check_weights(w);
-    backend_.resize_private(y, y_shape_);
+    backend_.resize_map(y, y_shape_);
     const memory bias = padded_bias(b);
     for_chunks([&](int64_t first, ConvPrimitives& primitives) {
       const ConvOperation& op = primitives.forward({.bias = !b.empty()});
@@ -49,9 +49,9 @@ class BlockedConv final : public Conv {
   }
 
   void backward_data(const Tensor& dy, const Tensor& w, Tensor& dx) override {
-    const Tensor& gradient = private_input(dy, y_shape_, "dy", converted_dy_);
+    const Tensor& gradient = map_input(dy, y_shape_, "dy", converted_dy_);
     check_weights(w);
-    backend_.resize_private(dx, x_shape_);
+    backend_.resize_map(dx, x_shape_);
     for_chunks([&](int64_t first, ConvPrimitives& primitives) {
       const ConvOperation& op = primitives.backward_data();
       onednn_.run(op.primitive, op.scratchpad,
@@ -62,8 +62,8 @@ class BlockedConv final : public Conv {
   }
 
   void backward_weights(const Tensor& x, const Tensor& dy, Tensor& dw, Tensor& db) override {
-    const Tensor& input = private_input(x, x_shape_, "x", converted_x_);
-    const Tensor& gradient = private_input(dy, y_shape_, "dy", converted_dy_);
+    const Tensor& input = map_input(x, x_shape_, "x", converted_x_);
+    const Tensor& gradient = map_input(dy, y_shape_, "dy", converted_dy_);
     check_weights(dw);
     const bool bias = !db.empty();
     for_chunks([&](int64_t first, ConvPrimitives& primitives) {
@@ -102,9 +102,9 @@ class BlockedConv final : public Conv {
     auto weights = std::dynamic_pointer_cast<PackedWeights>(packed.buffer);
     if (!weights || packed.shape != padded_shape())
       throw std::invalid_argument("[conv] infer wants weights made by pack of the same convolution");
-    const Tensor& input = private_input(x, x_shape_, "x", converted_x_);
+    const Tensor& input = map_input(x, x_shape_, "x", converted_x_);
     if (!residual.empty()) take_residual(residual, y);
-    backend_.resize_private(y, y_shape_);
+    backend_.resize_map(y, y_shape_);
     const memory bias = padded_bias(b);
     for_chunks([&](int64_t first, ConvPrimitives& primitives) {
       const ConvOperation& op =
@@ -131,13 +131,11 @@ class BlockedConv final : public Conv {
       throw std::invalid_argument("[conv] expected weights " + expected.text() + ", got " + w.shape.text());
   }
 
-  const Tensor& private_input(const Tensor& t, const Shape& expected, const char* name, Tensor& converted) {
+  const Tensor& map_input(const Tensor& t, const Shape& expected, const char* name, Tensor& converted) {
     if (t.shape != expected)
       throw std::invalid_argument(
           fmt::format("[conv] expected {} of shape {}, got {}", name, expected.text(), t.shape.text()));
-    if (t.layout == Layout::kPrivate) return t;
-    backend_.to_private(t, converted);
-    return converted;
+    return backend_.as_map(t, converted);
   }
 
   // Sets y to the residual, which the primitive then adds to; free when both already share memory.
@@ -145,29 +143,24 @@ class BlockedConv final : public Conv {
     if (residual.shape != y_shape_)
       throw std::invalid_argument(
           fmt::format("[conv] expected a residual of shape {}, got {}", y_shape_.text(), residual.shape.text()));
-    const bool shared = !y.empty() && residual.data() == y.data();
-    if (shared && residual.layout == Layout::kPrivate) return;
-    if (shared) {
-      const Tensor plain = residual;
-      y = Tensor{};
-      backend_.to_private(plain, y);
-      return;
-    }
-    backend_.to_private(residual, y);
+    const bool shared = !y.empty() && residual.data<void>() == y.data<void>();
+    const Tensor added = backend_.as_map(residual, converted_residual_);
+    if (!shared || added.buffer != residual.buffer) backend_.copy(added, y);
   }
 
   template <typename Run>
   void for_chunks(Run&& run) {
     const int64_t frames = x_shape_[0];
-    for (int64_t first = 0; first < frames; first += kImagesAtOnce) {
-      const int64_t count = std::min(kImagesAtOnce, frames - first);
+    const int64_t most = backend_.precision() == Precision::bf16 ? frames : kImagesAtOnce;  // of Winograd, which is f32
+    for (int64_t first = 0; first < frames; first += most) {
+      const int64_t count = std::min(most, frames - first);
       auto& primitives = primitives_[count];
       if (!primitives) {
         Shape x = x_shape_, y = y_shape_;
         x[0] = y[0] = count;
         x[x.rank() - 1] = in_;
         y[y.rank() - 1] = out_;
-        primitives = std::make_unique<ConvPrimitives>(onednn_, spec_, x, y, backend_.channel_block());
+        primitives = std::make_unique<ConvPrimitives>(backend_, spec_, x, y);
       }
       run(first, *primitives);
     }
@@ -175,7 +168,8 @@ class BlockedConv final : public Conv {
 
   // The part of t that starts at frame `first`.
   memory at(const memory::desc& desc, const Tensor& t, int64_t first) const {
-    return onednn_.memory(desc, t.data() + first * (backend_.storage_count(t) / t.shape[0]));
+    const auto frame = static_cast<size_t>(backend_.storage_count(t) / t.shape[0]) * bytes_of(t.dtype);
+    return onednn_.memory(desc, static_cast<std::byte*>(t.data<void>()) + static_cast<size_t>(first) * frame);
   }
 
   void copy_padded(const float* w, float* to) const {
@@ -193,10 +187,10 @@ class BlockedConv final : public Conv {
     const memory to = onednn_.scratch(OneDnn::Slot::kWeights, wanted);
     float* from = w.data();
     if (padded()) {
-      from = static_cast<float*>(onednn_.scratch(OneDnn::Slot::kOther, canonical_desc().get_size()));
+      from = static_cast<float*>(onednn_.scratch(OneDnn::Slot::kInput, canonical_desc().get_size()));
       copy_padded(w.data(), from);
     }
-    onednn_.reorder(onednn_.memory(canonical_desc(), from), to);
+    onednn_.reorder_weights(onednn_.memory(canonical_desc(), from), to);
     return to;
   }
 
@@ -230,7 +224,7 @@ class BlockedConv final : public Conv {
   Shape x_shape_, y_shape_;
   int64_t in_, out_;                                               // channels, padded to whole blocks
   std::map<int64_t, std::unique_ptr<ConvPrimitives>> primitives_;  // by the number of frames in a chunk
-  Tensor converted_x_, converted_dy_;
+  Tensor converted_x_, converted_dy_, converted_residual_;
 };
 
 }  // namespace
@@ -263,13 +257,13 @@ memory PackedWeights::form(const memory::desc& canonical, const memory::desc& wa
   return to;
 }
 
-std::shared_ptr<Conv> make_blocked_conv(CpuBackend& backend, const ConvSpec& spec, const Shape& x) {
-  return std::make_shared<BlockedConv>(backend, spec, x);
+std::shared_ptr<Conv> make_library_conv(CpuBackend& backend, const ConvSpec& spec, const Shape& x) {
+  return std::make_shared<LibraryConv>(backend, spec, x);
 }
 
 std::shared_ptr<Conv> CpuBackend::conv(const ConvSpec& spec, const Shape& x) {
   return convs_.get({spec, x.sizes()}, [&] {
-    return spec.in_channels == 1 ? make_single_channel_conv(*this, spec, x) : make_blocked_conv(*this, spec, x);
+    return spec.in_channels == 1 ? make_single_channel_conv(*this, spec, x) : make_library_conv(*this, spec, x);
   });
 }
 

@@ -1,4 +1,4 @@
-// Convolution on oneDNN in the private layout, Winograd where the library has it and it is faster.
+// Convolution on oneDNN: f32 in the private layout, with Winograd where the library has it and it is faster; or bf16.
 #pragma once
 
 #include <memory>
@@ -33,7 +33,7 @@ class PackedWeights final : public Buffer {
   std::vector<std::pair<dnnl::memory::desc, HostMemory>> forms_;
 };
 
-std::shared_ptr<Conv> make_blocked_conv(CpuBackend& backend, const ConvSpec& spec, const Shape& x);
+std::shared_ptr<Conv> make_library_conv(CpuBackend& backend, const ConvSpec& spec, const Shape& x);
 // One input channel: too few for blocked layouts. Own kernels on plain input (single_channel_conv.cc).
 std::shared_ptr<Conv> make_single_channel_conv(CpuBackend& backend, const ConvSpec& spec, const Shape& x);
 

@@ -12,8 +12,8 @@ namespace avsr::backend::cpu {
 using dnnl::algorithm;
 using dnnl::memory;
 
-ConvPrimitives::ConvPrimitives(OneDnn& onednn, const ConvSpec& spec, const Shape& x, const Shape& y, int block)
-    : onednn_(onednn),
+ConvPrimitives::ConvPrimitives(CpuBackend& backend, const ConvSpec& spec, const Shape& x, const Shape& y)
+    : onednn_(backend.onednn()),
       label_(fmt::format("conv {} k{}x{}x{} s{}x{}x{} -> {}", x.text(), spec.kernel[0], spec.kernel[1], spec.kernel[2],
                          spec.stride[0], spec.stride[1], spec.stride[2], y.back())) {
   const bool three_d = x.rank() == 5;
@@ -29,9 +29,11 @@ ConvPrimitives::ConvPrimitives(OneDnn& onednn, const ConvSpec& spec, const Shape
   if (!three_d && x[1] == 1 && spec.kernel[1] == 1 && spec.padding[1] == 0) stride_[0] = stride_[1];
   // A 3-D output of depth 1 has lost its depth axis; the memory is the same.
   const Shape y_full = three_d && y.rank() == 4 ? Shape{y[0], 1, y[1], y[2], y[3]} : y;
-  src_ = activation_desc(x, Layout::kPrivate, block);
-  dst_ = activation_desc(y_full, Layout::kPrivate, block);
-  weights_ = {weights, memory::data_type::f32, memory::format_tag::any};
+  src_ = map_desc(backend, x);
+  dst_ = map_desc(backend, y_full);
+  const bool bf16 = backend.precision() == Precision::bf16;
+  weights_ = {weights, bf16 ? memory::data_type::bf16 : memory::data_type::f32, memory::format_tag::any};
+  dweights_ = {weights, memory::data_type::f32, memory::format_tag::any};
   bias_ = {{y.back()}, memory::data_type::f32, memory::format_tag::a};
 
   const bool three_by_three = !three_d && spec.kernel == std::array{1, 3, 3} && spec.stride == std::array{1, 1, 1} &&
@@ -39,7 +41,7 @@ ConvPrimitives::ConvPrimitives(OneDnn& onednn, const ConvSpec& spec, const Shape
   const int64_t channels = std::min(x.back(), y.back());
   // Where Winograd is the faster: measured with oneDNN 2.6 on AVX-512. (Trying at run time would make results, and so
   // resumed trainings, depend on the machine's mood.)
-  winograd_ = three_by_three && channels >= 32 && x[1] >= 3;
+  winograd_ = !bf16 && three_by_three && channels >= 32 && x[1] >= 3;
   winograd_weights_ = winograd_ && channels >= 96;
 }
 
@@ -102,9 +104,9 @@ const ConvOperation& ConvPrimitives::backward_weights(bool bias) {
   const auto pd = with_algorithm(winograd_weights_, [&](algorithm how) {
     const auto hint = describe_forward(how, {.bias = bias});
     if (bias)
-      return describe_backward<Operation>(onednn_.engine(), user_scratchpad(), hint, how, src_, weights_, bias_, dst_,
+      return describe_backward<Operation>(onednn_.engine(), user_scratchpad(), hint, how, src_, dweights_, bias_, dst_,
                                           stride_, dilation_, padding_, padding_);
-    return describe_backward<Operation>(onednn_.engine(), user_scratchpad(), hint, how, src_, weights_, dst_, stride_,
+    return describe_backward<Operation>(onednn_.engine(), user_scratchpad(), hint, how, src_, dweights_, dst_, stride_,
                                         dilation_, padding_, padding_);
   });
   onednn_.note(label_ + " backward weights", pd.impl_info_str());

@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 
+#include "models/backend/cpu/cpu_backend.h"
 #include "models/backend/cpu/onednn.h"
 #include "models/backend/kernels.h"
 
@@ -24,8 +25,8 @@ struct ForwardOptions {
 
 class ConvPrimitives {
  public:
-  // x, y: shapes with channels padded to whole blocks; both are in the private layout of `block` channels.
-  ConvPrimitives(OneDnn& onednn, const ConvSpec& spec, const Shape& x, const Shape& y, int block);
+  // x, y: shapes with channels padded to whole blocks; both are maps in the back end's form.
+  ConvPrimitives(CpuBackend& backend, const ConvSpec& spec, const Shape& x, const Shape& y);
 
   const ConvOperation& forward(const ForwardOptions& options);
   const ConvOperation& backward_data();
@@ -41,7 +42,7 @@ class ConvPrimitives {
   bool winograd_ = false;          // the shape is one for Winograd
   bool winograd_weights_ = false;  // and so is its gradient with respect to the weights
   std::string label_;
-  dnnl::memory::desc src_, weights_, bias_, dst_;
+  dnnl::memory::desc src_, weights_, dweights_, bias_, dst_;
   dnnl::memory::dims stride_, dilation_, padding_;
   std::map<ForwardOptions, ConvOperation> forward_;
   std::optional<ConvOperation> backward_data_;

@@ -53,7 +53,22 @@ size_t bytes_of_machine() {
   return static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGESIZE));
 }
 
-std::string instruction_set() {
+bool onednn_uses(dnnl::cpu_isa isa) {
+  const auto bits = static_cast<unsigned>(isa);  // an instruction set's bits hold those of the ones that it includes
+  return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & bits) == bits;
+}
+
+bool has_bf16() { return __builtin_cpu_supports("avx512bf16") && onednn_uses(dnnl::cpu_isa::avx512_core_bf16); }
+
+void check_precision(Precision precision) {
+  if (precision == Precision::tf32)
+    throw std::runtime_error("[device] the CPU has no tf32; use --precision f32, or a GPU");
+  if (precision == Precision::bf16 && !has_bf16())
+    throw std::runtime_error("[device] this CPU has no bf16 (neither AVX512-BF16 nor AMX); use --precision f32");
+}
+
+std::string instruction_set(Precision precision) {
+  if (precision == Precision::bf16) return onednn_uses(dnnl::cpu_isa::avx512_core_amx) ? "AMX" : "AVX512-BF16";
   if (__builtin_cpu_supports("avx512bw")) return "AVX-512";
   if (__builtin_cpu_supports("avx2")) return "AVX2";
   return "SSE";
@@ -69,6 +84,7 @@ CpuBackend::CpuBackend(int threads, int channel_block, Precision precision)
       precision_(precision),
       buffer_bytes_(std::make_shared<BufferBytes>()),
       onednn_(std::make_unique<OneDnn>()) {
+  check_precision(precision);
   omp_set_num_threads(threads_);
 }
 
@@ -76,7 +92,8 @@ CpuBackend::~CpuBackend() = default;
 
 std::string CpuBackend::description() const {
   const dnnl_version_t& v = *dnnl_version();
-  return fmt::format("cpu: {} threads, {}, oneDNN {}.{}.{}", threads_, instruction_set(), v.major, v.minor, v.patch);
+  return fmt::format("cpu: {} threads, {}{}, oneDNN {}.{}.{}", threads_, instruction_set(precision_),
+                     precision_ == Precision::bf16 ? " in bf16" : "", v.major, v.minor, v.patch);
 }
 
 std::shared_ptr<Buffer> CpuBackend::allocate(size_t bytes) {
@@ -93,8 +110,6 @@ MemoryUse CpuBackend::memory() const { return {buffer_bytes_->used(), buffer_byt
 void CpuBackend::restart_peak() { buffer_bytes_->restart_peak(); }
 
 std::unique_ptr<Backend> make_cpu_backend(int threads, Precision precision) {
-  if (precision != Precision::f32)
-    throw std::runtime_error("[device] the CPU computes in f32 only; use --precision f32, or a GPU");
   return std::make_unique<CpuBackend>(threads, 0, precision);
 }
 

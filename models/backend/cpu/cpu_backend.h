@@ -5,6 +5,13 @@
 // channel_block(): 16 floats where the CPU has AVX-512, else 8. The channels added by padding are always zero: whoever
 // writes a private tensor keeps them so. Convolution and pooling write private tensors, element-wise kernels keep the
 // layout of their input, and every kernel reads both layouts. Tensors of rank below 4 are always channels last.
+//
+// Note [bf16 on the CPU]
+// bf16 tensors are always channels last: AMX kernels want that, and those of AVX512-BF16 are as fast with it. In a back
+// end of that precision convolutions, pooling and recurrent inference write bf16; batch norm, element-wise kernels and
+// data movement keep the type of their input; the rest writes f32: linear layers, whose outputs are few and go to
+// losses or recurrent layers, means, and recurrent layers in training, which bf16 makes slower. What comes in the other
+// type is converted.
 #pragma once
 
 #include <memory>
@@ -20,13 +27,13 @@ namespace avsr::backend::cpu {
 class BufferBytes;  // counts what is allocated: models/backend/cpu/cpu_backend.cc
 class OneDnn;       // engine, stream and scratch memory: models/backend/cpu/onednn.h
 
-// A flat view of the memory of a private or channels-last tensor: `outer` x `blocks` x `steps` x `width` floats.
+// A flat view of the memory of a private or channels-last tensor: `outer` x `blocks` x `steps` x `width` elements.
 // Channels last is one block as wide as C, so a kernel that loops over this view serves both layouts.
 struct ChannelView {
   int64_t outer = 0;   // N
   int64_t blocks = 0;  // channel blocks
   int64_t steps = 0;   // positions: D * H * W
-  int64_t width = 0;   // floats a position holds in one block
+  int64_t width = 0;   // elements a position holds in one block
   int64_t count() const { return outer * blocks * steps * width; }
 };
 
@@ -36,7 +43,8 @@ inline constexpr int64_t kImagesAtOnce = 232;
 
 class CpuBackend final : public Backend {
  public:
-  // threads: 0 means all cores that this process may use. channel_block: 16 or 8; 0 means what suits the CPU.
+  // threads: 0 means all cores that this process may use. channel_block: 16 or 8; 0 means what suits the CPU. Throws
+  // std::runtime_error with one line where the CPU has no such precision.
   explicit CpuBackend(int threads, int channel_block = 0, Precision precision = Precision::f32);
   ~CpuBackend() override;
   CpuBackend(const CpuBackend&) = delete;
@@ -87,7 +95,7 @@ class CpuBackend final : public Backend {
   // How t lies in memory. A channels-last tensor is {1, 1, rows, C}, except that a tensor of rank 3 or 4 is
   // {N, 1, H * W, C}.
   ChannelView view(const Tensor& t) const;
-  // Floats (elements) that t occupies, channel padding included.
+  // Elements that t occupies, channel padding included.
   int64_t storage_count(const Tensor& t) const { return view(t).count(); }
   // As Backend::resize, in the private layout. The contents are not initialised, padding included: write all of it.
   void resize_private(Tensor& t, const Shape& shape);
@@ -95,6 +103,19 @@ class CpuBackend final : public Backend {
   void resize_like(Tensor& y, const Tensor& x);
   // y = x in the private layout (x of rank 4 or 5).
   void to_private(const Tensor& x, Tensor& y);
+  // y = x, channels last, as elements of `type`; y may be x.
+  void convert(const Tensor& x, DType type, Tensor& y);
+  // x where it is channels last of `type`, else `converted`, made so.
+  const Tensor& as(DType type, const Tensor& x, Tensor& converted);
+
+  // What convolutions and pooling exchange: f32 in the private layout, or bf16 (Note [bf16 on the CPU]).
+  DType map_type() const { return precision_ == Precision::bf16 ? DType::bf16 : DType::f32; }
+  Layout map_layout() const { return precision_ == Precision::bf16 ? Layout::kChannelsLast : Layout::kPrivate; }
+  // Channels of a map are padded to a multiple of this.
+  int64_t map_block() const { return precision_ == Precision::bf16 ? 1 : channel_block_; }
+  void resize_map(Tensor& t, const Shape& shape);
+  // x where it is a map, else `converted`, made one.
+  const Tensor& as_map(const Tensor& x, Tensor& converted);
 
  private:
   int threads_ = 1;

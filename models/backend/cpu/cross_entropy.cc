@@ -101,7 +101,8 @@ void CpuCrossEntropy::run(const Tensor& logits, const Tensor& targets, const Len
   backend_.resize(probabilities, {batch, classes});
   backend_.resize(dlogits, logits.shape);
   float *loss = losses.data(), *p = probabilities.data(), *gradient = dlogits.data();
-  const float *z = logits.data(), *given = targets.data();
+  Tensor converted;
+  const float *z = backend_.as(DType::f32, logits, converted).data(), *given = targets.data();
 #pragma omp parallel for schedule(static)
   for (int64_t b = 0; b < batch; ++b) {
     const double smoothing = spec_.label_smoothing;

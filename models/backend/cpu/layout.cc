@@ -4,6 +4,8 @@
 #include <stdexcept>
 
 #include "models/backend/cpu/cpu_backend.h"
+#include "models/backend/cpu/loops.h"
+#include "models/backend/cpu/simd_kernels.h"
 
 namespace avsr::backend::cpu {
 
@@ -19,7 +21,7 @@ memory::dims dims_of(const Shape& shape) {
   return dims;
 }
 
-memory::desc activation_desc(const Shape& shape, Layout layout, int block) {
+memory::desc activation_desc(const Shape& shape, Layout layout, int block, DType type) {
   using tag = memory::format_tag;
   const bool three_d = shape.rank() == 5;
   tag format = three_d ? tag::ndhwc : tag::nhwc;
@@ -28,10 +30,10 @@ memory::desc activation_desc(const Shape& shape, Layout layout, int block) {
       format = three_d ? tag::nCdhw16c : tag::nChw16c;
     else
       format = three_d ? tag::nCdhw8c : tag::nChw8c;
-  } else if (shape.back() == 1) {
+  } else if (shape.back() == 1 && type == DType::f32) {
     format = three_d ? tag::ncdhw : tag::nchw;  // the same memory, under the name that the fast kernels look for
   }
-  return {dims_of(shape), memory::data_type::f32, format};
+  return {dims_of(shape), type == DType::bf16 ? memory::data_type::bf16 : memory::data_type::f32, format};
 }
 
 memory::desc weights_desc(const Shape& weights, bool three_d) {
@@ -85,6 +87,46 @@ void CpuBackend::to_private(const Tensor& x, Tensor& y) {
                    onednn_->memory(activation_desc(y.shape, y.layout, channel_block_), y.data()));
 }
 
+void CpuBackend::convert(const Tensor& x, DType type, Tensor& y) {
+  if (x.dtype == type) return to_channels_last(x, y);
+  if (x.dtype == DType::u8 || type == DType::u8)
+    throw std::invalid_argument("[cpu] only f32 and bf16 are converted, shape " + x.shape.text());
+  Tensor from = x;
+  if (x.layout == Layout::kPrivate) to_channels_last(x, from = Tensor{});
+  Tensor to = y.buffer == from.buffer ? Tensor{} : y;  // elements of another size cannot change places
+  resize(to, from.shape, type);
+  const Bf16Kernels& kernels = bf16_kernels();
+  for_blocks(from.shape.count(), [&](int64_t first, int64_t last) {
+    if (type == DType::bf16)
+      kernels.from_f32(from.data() + first, last - first, to.data<uint16_t>() + first);
+    else
+      kernels.to_f32(from.data<uint16_t>() + first, last - first, to.data() + first);
+  });
+  y = to;
+}
+
+const Tensor& CpuBackend::as(DType type, const Tensor& x, Tensor& converted) {
+  if (x.dtype == type && x.layout == Layout::kChannelsLast) return x;
+  convert(x, type, converted);
+  return converted;
+}
+
+void CpuBackend::resize_map(Tensor& t, const Shape& shape) {
+  if (precision_ == Precision::bf16)
+    resize(t, Shape(shape), DType::bf16);  // a copy: `shape` may be t's own
+  else
+    resize_private(t, shape);
+}
+
+const Tensor& CpuBackend::as_map(const Tensor& x, Tensor& converted) {
+  if (x.dtype == map_type() && x.layout == map_layout()) return x;
+  if (precision_ == Precision::bf16)
+    convert(x, DType::bf16, converted);
+  else
+    to_private(x, converted);
+  return converted;
+}
+
 void CpuBackend::to_channels_last(const Tensor& x, Tensor& y) {
   if (x.layout == Layout::kChannelsLast) {
     copy(x, y);
@@ -99,7 +141,7 @@ void CpuBackend::to_channels_last(const Tensor& x, Tensor& y) {
 void CpuBackend::upload(const void* host, const Tensor& t) {
   if (t.shape.count() == 0) return;  // host may be null then
   if (t.layout == Layout::kChannelsLast) {
-    std::memcpy(t.data(), host, static_cast<size_t>(t.shape.count()) * bytes_of(t.dtype));
+    std::memcpy(t.data<void>(), host, static_cast<size_t>(t.shape.count()) * bytes_of(t.dtype));
     return;
   }
   onednn_->reorder(onednn_->memory(activation_desc(t.shape, Layout::kChannelsLast, channel_block_),
@@ -110,7 +152,7 @@ void CpuBackend::upload(const void* host, const Tensor& t) {
 void CpuBackend::download(const Tensor& t, void* host) {
   if (t.shape.count() == 0) return;  // host may be null then
   if (t.layout == Layout::kChannelsLast) {
-    std::memcpy(host, t.data(), static_cast<size_t>(t.shape.count()) * bytes_of(t.dtype));
+    std::memcpy(host, t.data<void>(), static_cast<size_t>(t.shape.count()) * bytes_of(t.dtype));
     return;
   }
   onednn_->reorder(onednn_->memory(activation_desc(t.shape, t.layout, channel_block_), t.data()),

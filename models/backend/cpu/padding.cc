@@ -1,4 +1,5 @@
 // Data movement between packed, padded and joined tensors, and means over time.
+#include <cstring>
 #include <numeric>
 
 #include "models/backend/cpu/cpu_backend.h"
@@ -14,10 +15,27 @@ Shape with_columns(const Shape& shape, int64_t columns) {
 }
 
 void check_channels_last(const char* operation, const Tensor& t, size_t least_rank) {
-  if (t.layout == Layout::kChannelsLast && t.dtype == DType::f32 && t.shape.rank() >= least_rank) return;
-  throw std::invalid_argument("[" + std::string(operation) + "] expected a channels-last f32 tensor of rank " +
+  if (t.layout == Layout::kChannelsLast && t.dtype != DType::u8 && t.shape.rank() >= least_rank) return;
+  throw std::invalid_argument("[" + std::string(operation) + "] expected channels-last f32 or bf16 of rank " +
                               std::to_string(least_rank) + " or more, got shape " + t.shape.text());
 }
+
+// Runs of elements of one type, counted in elements.
+class Elements {
+ public:
+  explicit Elements(const Tensor& t)
+      : data_(static_cast<std::byte*>(t.data<void>())), size_(static_cast<int64_t>(bytes_of(t.dtype))) {}
+  void copy(int64_t at, const Elements& from, int64_t from_at, int64_t count) const {
+    if (count > 0) std::memcpy(data_ + at * size_, from.data_ + from_at * size_, static_cast<size_t>(count * size_));
+  }
+  void zero(int64_t at, int64_t count) const {
+    if (count > 0) std::memset(data_ + at * size_, 0, static_cast<size_t>(count * size_));
+  }
+
+ private:
+  std::byte* data_;
+  int64_t size_;
+};
 
 // Clip b holds rows [starts[b], starts[b + 1]) of the packed tensor.
 std::vector<int64_t> starts_of(const Lengths& lengths) {
@@ -31,14 +49,17 @@ std::vector<int64_t> starts_of(const Lengths& lengths) {
 void CpuBackend::concatenate(const Tensor& a, const Tensor& b, Tensor& y) {
   check_channels_last("concatenate", a, 1);
   check_channels_last("concatenate", b, 1);
+  if (a.dtype != b.dtype) {
+    Tensor f32_a, f32_b;
+    return concatenate(as(DType::f32, a, f32_a), as(DType::f32, b, f32_b), y);
+  }
   const int64_t ca = a.shape.back(), cb = b.shape.back(), rows = a.shape.count() / ca;
   check_shape("concatenate", "a second tensor", b.shape, with_columns(a.shape, cb));
-  resize(y, with_columns(a.shape, ca + cb));
-  const float *pa = a.data(), *pb = b.data();
-  float* py = y.data();
+  resize(y, with_columns(a.shape, ca + cb), a.dtype);
+  const Elements from_a(a), from_b(b), to(y);
   for (int64_t r = 0; r < rows; ++r) {
-    copy_floats(pa + r * ca, py + r * (ca + cb), ca);
-    copy_floats(pb + r * cb, py + r * (ca + cb) + ca, cb);
+    to.copy(r * (ca + cb), from_a, r * ca, ca);
+    to.copy(r * (ca + cb) + ca, from_b, r * cb, cb);
   }
 }
 
@@ -48,12 +69,12 @@ void CpuBackend::split(const Tensor& y, int64_t first_columns, Tensor& a, Tensor
   if (first_columns <= 0 || rest <= 0)
     throw std::invalid_argument("[split] cannot take " + std::to_string(first_columns) + " columns of shape " +
                                 y.shape.text());
-  resize(a, with_columns(y.shape, first_columns));
-  resize(b, with_columns(y.shape, rest));
-  const float* py = y.data();
+  resize(a, with_columns(y.shape, first_columns), y.dtype);
+  resize(b, with_columns(y.shape, rest), y.dtype);
+  const Elements from(y), to_a(a), to_b(b);
   for (int64_t r = 0; r < rows; ++r) {
-    copy_floats(py + r * columns, a.data() + r * first_columns, first_columns);
-    copy_floats(py + r * columns + first_columns, b.data() + r * rest, rest);
+    to_a.copy(r * first_columns, from, r * columns, first_columns);
+    to_b.copy(r * rest, from, r * columns + first_columns, rest);
   }
 }
 
@@ -67,12 +88,13 @@ void CpuBackend::pad(const Tensor& packed, const Lengths& given, int64_t steps, 
   if (starts.back() != frames)
     throw std::invalid_argument("[pad] expected " + std::to_string(starts.back()) + " packed frames, got shape " +
                                 packed.shape.text());
-  resize(padded, {batch, steps, columns});
+  resize(padded, {batch, steps, columns}, packed.dtype);
+  const Elements from(packed), to(padded);
   for (int64_t b = 0; b < batch; ++b) {
     const auto clip = static_cast<size_t>(b);
-    float* to = padded.data() + b * steps * columns;
-    copy_floats(packed.data() + starts[clip] * columns, to, lengths[clip] * columns);
-    zero_floats(to + lengths[clip] * columns, (steps - lengths[clip]) * columns);
+    const int64_t start = b * steps * columns, count = lengths[clip] * columns;
+    to.copy(start, from, starts[clip] * columns, count);
+    to.zero(start + count, steps * columns - count);
   }
 }
 
@@ -82,10 +104,11 @@ void CpuBackend::pack(const Tensor& padded, const Lengths& given, Tensor& packed
   const Lengths lengths = given.empty() ? Lengths(static_cast<size_t>(batch), static_cast<int>(steps)) : given;
   check_lengths("pack", lengths, batch, steps);
   const std::vector<int64_t> starts = starts_of(lengths);
-  resize(packed, {starts.back(), columns});
+  resize(packed, {starts.back(), columns}, padded.dtype);
+  const Elements from(padded), to(packed);
   for (int64_t b = 0; b < batch; ++b) {
     const auto clip = static_cast<size_t>(b);
-    copy_floats(padded.data() + b * steps * columns, packed.data() + starts[clip] * columns, lengths[clip] * columns);
+    to.copy(starts[clip] * columns, from, b * steps * columns, lengths[clip] * columns);
   }
 }
 
@@ -95,11 +118,11 @@ void CpuBackend::mask(Tensor& t, const Lengths& lengths) {
     throw std::invalid_argument("[mask] expected (B, T, C) or (B, 1, W, C), got " + t.shape.text());
   const ChannelView v = view(t);
   check_lengths("mask", lengths, v.outer, v.steps);
-  float* data = t.data();
+  const Elements to(t);
   for (int64_t n = 0; n < v.outer; ++n) {
     const int64_t length = lengths[static_cast<size_t>(n)];
     for (int64_t block = 0; block < v.blocks; ++block)
-      zero_floats(data + ((n * v.blocks + block) * v.steps + length) * v.width, (v.steps - length) * v.width);
+      to.zero(((n * v.blocks + block) * v.steps + length) * v.width, (v.steps - length) * v.width);
   }
 }
 
@@ -107,12 +130,14 @@ void CpuBackend::mean_over_time(const Tensor& x, const Lengths* lengths, Tensor&
   check_channels_last("mean over time", x, 3);
   const int64_t batch = x.shape[0], steps = x.shape[1], columns = x.shape.count() / std::max<int64_t>(batch * steps, 1);
   if (lengths) check_lengths("mean over time", *lengths, batch, steps);
+  Tensor converted;
+  const Tensor& values = as(DType::f32, x, converted);
   resize(y, {batch, columns});
   for (int64_t b = 0; b < batch; ++b) {
     const int64_t valid = lengths ? (*lengths)[static_cast<size_t>(b)] : steps;
     float* mean = y.data() + b * columns;
     zero_floats(mean, columns);
-    add_rows(x.data() + b * steps * columns, valid, columns, mean);
+    add_rows(values.data() + b * steps * columns, valid, columns, mean);
     for (int64_t c = 0; c < columns && valid > 0; ++c) mean[c] /= static_cast<float>(valid);
   }
 }
@@ -121,10 +146,12 @@ void CpuBackend::mean_over_time_backward(const Tensor& dy, const Lengths* length
   check_channels_last("mean over time", dy, 2);
   const int64_t batch = dy.shape[0], columns = dy.shape[1];
   if (lengths) check_lengths("mean over time", *lengths, batch, steps);
+  Tensor converted;
+  const Tensor& gradient = as(DType::f32, dy, converted);
   resize(dx, {batch, steps, columns});
   for (int64_t b = 0; b < batch; ++b) {
     const int64_t valid = lengths ? (*lengths)[static_cast<size_t>(b)] : steps;
-    const float* from = dy.data() + b * columns;
+    const float* from = gradient.data() + b * columns;
     float* to = dx.data() + b * steps * columns;
     for (int64_t t = 0; t < valid; ++t)
       for (int64_t c = 0; c < columns; ++c) to[t * columns + c] = from[c] / static_cast<float>(valid);

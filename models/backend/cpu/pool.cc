@@ -1,4 +1,4 @@
-// Pooling on oneDNN in the private layout.
+// Pooling on oneDNN.
 #include "models/backend/cpu/pool.h"
 
 #include <fmt/format.h>
@@ -20,11 +20,11 @@ class CpuPool final : public Pool {
   CpuPool(CpuBackend& backend, const PoolSpec& spec, const Shape& x)
       : backend_(backend), onednn_(backend.onednn()), spec_(spec), x_shape_(x), y_shape_(pool_output_shape(spec, x)) {
     // Channels rounded up to whole blocks: fast kernels exist for those, and zeros pool to zeros.
-    const int64_t block = backend.channel_block();
+    const int64_t block = backend.map_block();
     Shape padded_x = x_shape_, padded_y = y_shape_;
     padded_x[3] = padded_y[3] = (x[3] + block - 1) / block * block;
-    const auto src = activation_desc(padded_x, Layout::kPrivate, backend.channel_block());
-    const auto dst = activation_desc(padded_y, Layout::kPrivate, backend.channel_block());
+    const auto src = map_desc(backend, padded_x);
+    const auto dst = map_desc(backend, padded_y);
     const memory::dims stride{spec.stride[0], spec.stride[1]}, kernel{spec.kernel[0], spec.kernel[1]}, dilation{0, 0},
         padding{spec.padding[0], spec.padding[1]};
     const auto how =
@@ -43,10 +43,10 @@ class CpuPool final : public Pool {
   Shape output_shape() const override { return y_shape_; }
 
   void forward(const Tensor& x, Tensor& saved, Tensor& y) override {
-    const Tensor& input = private_input(x, x_shape_, "x");
-    backend_.resize_private(y, y_shape_);
-    std::unordered_map<int, memory> arguments{{DNNL_ARG_SRC, onednn_.memory(forward_.src_desc(), input.data())},
-                                              {DNNL_ARG_DST, onednn_.memory(forward_.dst_desc(), y.data())}};
+    const Tensor& input = map_input(x, x_shape_, "x");
+    backend_.resize_map(y, y_shape_);
+    std::unordered_map<int, memory> arguments{{DNNL_ARG_SRC, onednn_.memory(forward_.src_desc(), input.data<void>())},
+                                              {DNNL_ARG_DST, onednn_.memory(forward_.dst_desc(), y.data<void>())}};
     if (spec_.kind == PoolSpec::Kind::max) {
       const auto positions = forward_.workspace_desc();
       backend_.resize(saved, {static_cast<int64_t>(positions.get_size())}, DType::u8);
@@ -56,11 +56,11 @@ class CpuPool final : public Pool {
   }
 
   void backward(const Tensor& dy, const Tensor& saved, Tensor& dx) override {
-    const Tensor& gradient = private_input(dy, y_shape_, "dy");
-    backend_.resize_private(dx, x_shape_);
+    const Tensor& gradient = map_input(dy, y_shape_, "dy");
+    backend_.resize_map(dx, x_shape_);
     std::unordered_map<int, memory> arguments{
-        {DNNL_ARG_DIFF_DST, onednn_.memory(backward_.diff_dst_desc(), gradient.data())},
-        {DNNL_ARG_DIFF_SRC, onednn_.memory(backward_.diff_src_desc(), dx.data())}};
+        {DNNL_ARG_DIFF_DST, onednn_.memory(backward_.diff_dst_desc(), gradient.data<void>())},
+        {DNNL_ARG_DIFF_SRC, onednn_.memory(backward_.diff_src_desc(), dx.data<void>())}};
     if (spec_.kind == PoolSpec::Kind::max) {
       const auto positions = forward_.workspace_desc();
       if (saved.empty() || static_cast<size_t>(saved.shape.count()) != positions.get_size())
@@ -71,13 +71,11 @@ class CpuPool final : public Pool {
   }
 
  private:
-  const Tensor& private_input(const Tensor& t, const Shape& expected, const char* name) {
+  const Tensor& map_input(const Tensor& t, const Shape& expected, const char* name) {
     if (t.shape != expected)
       throw std::invalid_argument(
           fmt::format("[pool] expected {} of shape {}, got {}", name, expected.text(), t.shape.text()));
-    if (t.layout == Layout::kPrivate) return t;
-    backend_.to_private(t, converted_);
-    return converted_;
+    return backend_.as_map(t, converted_);
   }
 
   CpuBackend& backend_;

@@ -40,8 +40,7 @@ class CpuRecurrent final : public Recurrent {
         onednn_(backend.onednn()),
         sizes_{spec.cell, steps, batch, spec.input, spec.hidden},
         all_valid_(static_cast<size_t>(batch), static_cast<int>(steps)),
-        first_state_(static_cast<size_t>(batch * spec.hidden), 0.0f),
-        forward_(make_recurrent_forward(onednn_, sizes_)) {}
+        first_state_(static_cast<size_t>(batch * spec.hidden), 0.0f) {}
 
   void forward(const Tensor& x, const std::array<DirectionParameters, 2>& p, const Lengths* lengths, Tensor& saved,
                Tensor& y) override;
@@ -65,26 +64,29 @@ class CpuRecurrent final : public Recurrent {
     return {sizes_.batch, sizes_.steps,  sizes_.hidden, 2 * sizes_.hidden, direction * sizes_.hidden,
             lengths,      direction == 1};
   }
+  // The primitives, made on first use. Training is f32 in every precision; inference is in the back end's.
+  const RecurrentForward& training();
+  const RecurrentForward& inference();
   // One direction's parameters in the form that a primitive wants: their bytes, the pieces at a place of that size,
   // and their conversion, there or in the slot kWeights.
   size_t weights_bytes(const dnnl::memory::desc& layer, const dnnl::memory::desc& iter) const {
-    return Pieces::padded(layer.get_size()) + Pieces::padded(iter.get_size()) +
-           Pieces::padded(forward_.bias.get_size());
+    return Pieces::padded(layer.get_size()) + Pieces::padded(iter.get_size()) + Pieces::padded(bias_.get_size());
   }
   Weights weights_at(void* place, const dnnl::memory::desc& layer, const dnnl::memory::desc& iter);
   void convert(const DirectionParameters& p, const Weights& to);
   Weights converted(const DirectionParameters& p, const dnnl::memory::desc& layer, const dnnl::memory::desc& iter);
   void convert_matrix(const Tensor& w, int64_t inputs, const dnnl::memory& to);
-  int64_t workspace_floats() const {
-    return static_cast<int64_t>(Pieces::padded(forward_.workspace.get_size()) / sizeof(float));
+  int64_t workspace_floats() {
+    return static_cast<int64_t>(Pieces::padded(training().workspace.get_size()) / sizeof(float));
   }
-  int64_t packed_floats() const {  // of one direction
-    return static_cast<int64_t>(weights_bytes(forward_.weights_layer, forward_.weights_iter) / sizeof(float));
+  int64_t packed_floats() {  // of one direction
+    return static_cast<int64_t>(weights_bytes(inference().weights_layer, inference().weights_iter) / sizeof(float));
   }
-  void forward_direction(int direction, const Tensor& x, const Weights& weights, float* workspace,
-                         const Lengths& lengths, const Tensor& y);
+  // x and y are of the primitive's type.
+  void forward_direction(const RecurrentForward& f, int direction, const Tensor& x, const Weights& weights,
+                         float* workspace, const Lengths& lengths, const Tensor& y);
   // Adds the zero first state to a primitive's arguments (Note [Explicit first state]).
-  void add_first_state(std::unordered_map<int, dnnl::memory>& arguments);
+  void add_first_state(const RecurrentForward& f, std::unordered_map<int, dnnl::memory>& arguments);
   void backward_direction(int direction, const Tensor& x, const Tensor& y, const Tensor& dy,
                           const DirectionParameters& p, const Lengths& lengths, const Tensor& saved, Tensor& dx,
                           DirectionParameters& gradients);
@@ -93,10 +95,25 @@ class CpuRecurrent final : public Recurrent {
   OneDnn& onednn_;
   RecurrentSizes sizes_;
   Lengths all_valid_;
-  std::vector<float> first_state_;  // zeros
-  RecurrentForward forward_;
-  std::optional<RecurrentBackward> backward_;  // made on first use: inference never needs it
+  std::vector<float> first_state_;  // zeros, as many as an f32 state has
+  dnnl::memory::desc bias_;         // the same in all primitives
+  std::optional<RecurrentForward> training_, inference_;
+  std::optional<RecurrentBackward> backward_;
+  Tensor converted_x_, converted_y_, converted_dy_;
 };
+
+const RecurrentForward& CpuRecurrent::training() {
+  if (!training_) training_ = make_recurrent_forward(onednn_, sizes_);
+  bias_ = training_->bias;
+  return *training_;
+}
+
+const RecurrentForward& CpuRecurrent::inference() {
+  if (backend_.map_type() == DType::f32) return training();
+  if (!inference_) inference_ = make_recurrent_forward(onednn_, sizes_, DType::bf16);
+  bias_ = inference_->bias;
+  return *inference_;
+}
 
 const Lengths& CpuRecurrent::check(const Tensor& x, const Lengths* lengths) const {
   check_shape("recurrent", "x", x.shape, {sizes_.batch, sizes_.steps, sizes_.input});
@@ -130,7 +147,7 @@ CpuRecurrent::Weights CpuRecurrent::weights_at(void* place, const dnnl::memory::
   pieces.start(place);
   float *layer_at = pieces.take(layer.get_size()), *iter_at = pieces.take(iter.get_size());
   return {onednn_.memory(layer, layer_at), onednn_.memory(iter, iter_at),
-          onednn_.memory(forward_.bias, pieces.take(forward_.bias.get_size()))};
+          onednn_.memory(bias_, pieces.take(bias_.get_size()))};
 }
 
 void CpuRecurrent::convert(const DirectionParameters& p, const Weights& to) {
@@ -147,56 +164,65 @@ CpuRecurrent::Weights CpuRecurrent::converted(const DirectionParameters& p, cons
   return weights;
 }
 
-void CpuRecurrent::add_first_state(std::unordered_map<int, dnnl::memory>& arguments) {
-  const dnnl::memory state = onednn_.memory(forward_.state, first_state_.data());
-  arguments.emplace(DNNL_ARG_SRC_ITER, state);
-  if (sizes_.cell == Cell::lstm) arguments.emplace(DNNL_ARG_SRC_ITER_C, state);
+void CpuRecurrent::add_first_state(const RecurrentForward& f, std::unordered_map<int, dnnl::memory>& arguments) {
+  arguments.emplace(DNNL_ARG_SRC_ITER, onednn_.memory(f.state, first_state_.data()));
+  if (sizes_.cell == Cell::lstm) arguments.emplace(DNNL_ARG_SRC_ITER_C, onednn_.memory(f.cells, first_state_.data()));
 }
 
-void CpuRecurrent::forward_direction(int direction, const Tensor& x, const Weights& weights, float* workspace,
-                                     const Lengths& lengths, const Tensor& y) {
-  const dnnl::memory layer = onednn_.scratch(Slot::kInput, forward_.x);
-  const dnnl::memory result = onednn_.scratch(Slot::kOutput, forward_.y);
-  inputs(lengths, direction).gather(x.data(), static_cast<float*>(layer.get_data_handle()));
+void CpuRecurrent::forward_direction(const RecurrentForward& f, int direction, const Tensor& x, const Weights& weights,
+                                     float* workspace, const Lengths& lengths, const Tensor& y) {
+  const dnnl::memory layer = onednn_.scratch(Slot::kInput, f.x);
+  const dnnl::memory result = onednn_.scratch(Slot::kOutput, f.y);
+  if (x.dtype == DType::bf16)
+    inputs(lengths, direction).gather(x.data<uint16_t>(), static_cast<uint16_t*>(layer.get_data_handle()));
+  else
+    inputs(lengths, direction).gather(x.data(), static_cast<float*>(layer.get_data_handle()));
   std::unordered_map<int, dnnl::memory> arguments{
       {DNNL_ARG_SRC_LAYER, layer},           {DNNL_ARG_WEIGHTS_LAYER, weights.layer},
       {DNNL_ARG_WEIGHTS_ITER, weights.iter}, {DNNL_ARG_BIAS, weights.bias},
-      {DNNL_ARG_DST_LAYER, result},          {DNNL_ARG_WORKSPACE, onednn_.memory(forward_.workspace, workspace)}};
-  add_first_state(arguments);
-  onednn_.run(forward_.primitive, forward_.scratchpad, std::move(arguments));
-  outputs(lengths, direction).scatter(static_cast<float*>(result.get_data_handle()), y.data());
+      {DNNL_ARG_DST_LAYER, result},          {DNNL_ARG_WORKSPACE, onednn_.memory(f.workspace, workspace)}};
+  add_first_state(f, arguments);
+  onednn_.run(f.primitive, f.scratchpad, std::move(arguments));
+  if (y.dtype == DType::bf16)
+    outputs(lengths, direction).scatter(static_cast<uint16_t*>(result.get_data_handle()), y.data<uint16_t>());
+  else
+    outputs(lengths, direction).scatter(static_cast<float*>(result.get_data_handle()), y.data());
 }
 
 void CpuRecurrent::forward(const Tensor& x, const std::array<DirectionParameters, 2>& p, const Lengths* given,
                            Tensor& saved, Tensor& y) {
   const Lengths& lengths = check(x, given);
   check(p);
+  const RecurrentForward& f = training();
+  const Tensor input = backend_.as(DType::f32, x, converted_x_);
   backend_.resize(y, {sizes_.batch, sizes_.steps, 2 * sizes_.hidden});
   backend_.resize(saved, {2, workspace_floats()});
   for (int direction = 0; direction < 2; ++direction)
-    forward_direction(direction, x,
-                      converted(p[static_cast<size_t>(direction)], forward_.weights_layer, forward_.weights_iter),
+    forward_direction(f, direction, input,
+                      converted(p[static_cast<size_t>(direction)], f.weights_layer, f.weights_iter),
                       saved.data() + direction * workspace_floats(), lengths, y);
 }
 
 void CpuRecurrent::pack(const std::array<DirectionParameters, 2>& p, Tensor& packed) {
   check(p);
+  const RecurrentForward& f = inference();
   backend_.resize(packed, {2, packed_floats()});
   for (size_t direction = 0; direction < 2; ++direction)
-    convert(p[direction], weights_at(packed.data() + static_cast<int64_t>(direction) * packed_floats(),
-                                     forward_.weights_layer, forward_.weights_iter));
+    convert(p[direction], weights_at(packed.data() + static_cast<int64_t>(direction) * packed_floats(), f.weights_layer,
+                                     f.weights_iter));
 }
 
 void CpuRecurrent::infer(const Tensor& x, const Tensor& packed, const Lengths* given, Tensor& y) {
   const Lengths& lengths = check(x, given);
+  const RecurrentForward& f = inference();
   check_shape("recurrent", "the packed weights", packed.shape, {2, packed_floats()});
-  backend_.resize(y, {sizes_.batch, sizes_.steps, 2 * sizes_.hidden});
-  auto* workspace = static_cast<float*>(onednn_.scratch(Slot::kOther, forward_.workspace.get_size()));
+  const Tensor input = backend_.as(backend_.map_type(), x, converted_x_);
+  backend_.resize(y, {sizes_.batch, sizes_.steps, 2 * sizes_.hidden}, input.dtype);
+  auto* workspace = static_cast<float*>(onednn_.scratch(Slot::kOther, f.workspace.get_size()));
   for (int direction = 0; direction < 2; ++direction)
-    forward_direction(
-        direction, x,
-        weights_at(packed.data() + direction * packed_floats(), forward_.weights_layer, forward_.weights_iter),
-        workspace, lengths, y);
+    forward_direction(f, direction, input,
+                      weights_at(packed.data() + direction * packed_floats(), f.weights_layer, f.weights_iter),
+                      workspace, lengths, y);
 }
 
 void CpuRecurrent::backward(const Tensor& x, const Tensor& y, const Tensor& dy,
@@ -209,18 +235,21 @@ void CpuRecurrent::backward(const Tensor& x, const Tensor& y, const Tensor& dy,
   check_shape("recurrent", "dy", dy.shape, y.shape);
   check_shape("recurrent", "what forward saved", saved.shape, {2, workspace_floats()});
   if (!backward_) backward_ = make_recurrent_backward(onednn_, sizes_);
+  const Tensor f32_x = backend_.as(DType::f32, x, converted_x_), f32_y = backend_.as(DType::f32, y, converted_y_),
+               f32_dy = backend_.as(DType::f32, dy, converted_dy_);
   backend_.resize(dx, x.shape);
   for (int direction = 0; direction < 2; ++direction) {
     const auto d = static_cast<size_t>(direction);
-    backward_direction(direction, x, y, dy, p[d], lengths, saved, dx, gradients[d]);
+    backward_direction(direction, f32_x, f32_y, f32_dy, p[d], lengths, saved, dx, gradients[d]);
   }
 }
 
 void CpuRecurrent::backward_direction(int direction, const Tensor& x, const Tensor& y, const Tensor& dy,
                                       const DirectionParameters& p, const Lengths& lengths, const Tensor& saved,
                                       Tensor& dx, DirectionParameters& gradients) {
+  const RecurrentForward& f = training();
   const RecurrentBackward& b = *backward_;
-  const size_t x_bytes = Pieces::padded(forward_.x.get_size()), y_bytes = Pieces::padded(forward_.y.get_size());
+  const size_t x_bytes = Pieces::padded(f.x.get_size()), y_bytes = Pieces::padded(f.y.get_size());
   Pieces pieces;
   pieces.start(onednn_.scratch(Slot::kInput, 2 * x_bytes + 2 * y_bytes));
   float *layer = pieces.take(x_bytes), *dlayer = pieces.take(x_bytes);
@@ -230,8 +259,7 @@ void CpuRecurrent::backward_direction(int direction, const Tensor& x, const Tens
   outputs(lengths, direction).gather(dy.data(), dresult);
 
   const size_t layer_bytes = Pieces::padded(b.dweights_layer.get_size()),
-               iter_bytes = Pieces::padded(b.dweights_iter.get_size()),
-               bias_bytes = Pieces::padded(forward_.bias.get_size());
+               iter_bytes = Pieces::padded(b.dweights_iter.get_size()), bias_bytes = Pieces::padded(f.bias.get_size());
   void* sums = onednn_.scratch(Slot::kGradient, layer_bytes + iter_bytes + bias_bytes);
   std::memset(sums, 0, layer_bytes + iter_bytes + bias_bytes);  // the library adds to them
   pieces.start(sums);
@@ -240,22 +268,21 @@ void CpuRecurrent::backward_direction(int direction, const Tensor& x, const Tens
   const Weights weights = converted(p, b.weights_layer, b.weights_iter);
   float* workspace = saved.data() + direction * workspace_floats();
   std::unordered_map<int, dnnl::memory> arguments{
-      {DNNL_ARG_SRC_LAYER, onednn_.memory(forward_.x, layer)},
+      {DNNL_ARG_SRC_LAYER, onednn_.memory(f.x, layer)},
       {DNNL_ARG_WEIGHTS_LAYER, weights.layer},
       {DNNL_ARG_WEIGHTS_ITER, weights.iter},
       {DNNL_ARG_BIAS, weights.bias},
-      {DNNL_ARG_DST_LAYER, onednn_.memory(forward_.y, result)},
-      {DNNL_ARG_WORKSPACE, onednn_.memory(forward_.workspace, workspace)},
-      {DNNL_ARG_DIFF_DST_LAYER, onednn_.memory(forward_.y, dresult)},
-      {DNNL_ARG_DIFF_SRC_LAYER, onednn_.memory(forward_.x, dlayer)},
+      {DNNL_ARG_DST_LAYER, onednn_.memory(f.y, result)},
+      {DNNL_ARG_WORKSPACE, onednn_.memory(f.workspace, workspace)},
+      {DNNL_ARG_DIFF_DST_LAYER, onednn_.memory(f.y, dresult)},
+      {DNNL_ARG_DIFF_SRC_LAYER, onednn_.memory(f.x, dlayer)},
       {DNNL_ARG_DIFF_WEIGHTS_LAYER, onednn_.memory(b.dweights_layer, dw_layer)},
       {DNNL_ARG_DIFF_WEIGHTS_ITER, onednn_.memory(b.dweights_iter, dw_iter)},
-      {DNNL_ARG_DIFF_BIAS, onednn_.memory(forward_.bias, dbias)}};
-  add_first_state(arguments);
-  const dnnl::memory dstate = onednn_.scratch(Slot::kOutput, forward_.state);
+      {DNNL_ARG_DIFF_BIAS, onednn_.memory(f.bias, dbias)}};
+  add_first_state(f, arguments);
+  const dnnl::memory dstate = onednn_.scratch(Slot::kOutput, f.state);
   arguments.emplace(DNNL_ARG_DIFF_SRC_ITER, dstate);
-  if (sizes_.cell == Cell::lstm)
-    arguments.emplace(DNNL_ARG_DIFF_SRC_ITER_C, onednn_.scratch(Slot::kOther, forward_.state));
+  if (sizes_.cell == Cell::lstm) arguments.emplace(DNNL_ARG_DIFF_SRC_ITER_C, onednn_.scratch(Slot::kOther, f.state));
   onednn_.run(b.primitive, b.scratchpad, std::move(arguments));
 
   const TimeMajor time_major = inputs(lengths, direction);

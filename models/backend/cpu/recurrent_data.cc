@@ -26,31 +26,38 @@ void add_transposed_edge(const float* from, int64_t from_stride, float* to, int6
 
 }  // namespace
 
-void TimeMajor::gather(const float* clips, float* time_major) const {
+template <typename T>
+void TimeMajor::gather(const T* clips, T* time_major) const {
 #pragma omp parallel for schedule(static) if (batch * steps * columns > 2 * kBlock)
   for (int64_t t = 0; t < steps; ++t)
     for (int64_t b = 0; b < batch; ++b) {
-      float* to = time_major + (t * batch + b) * columns;
+      T* to = time_major + (t * batch + b) * columns;
       const int64_t length = lengths[static_cast<size_t>(b)];
       if (t < length)
-        copy_floats(clips + (b * steps + time_of(t, length, reversed)) * stride + first, to, columns);
+        std::copy_n(clips + (b * steps + time_of(t, length, reversed)) * stride + first, columns, to);
       else
-        zero_floats(to, columns);
+        std::fill_n(to, columns, T{});
     }
 }
 
-void TimeMajor::scatter(const float* time_major, float* clips) const {
+template <typename T>
+void TimeMajor::scatter(const T* time_major, T* clips) const {
 #pragma omp parallel for schedule(static) if (batch * steps * columns > 2 * kBlock)
   for (int64_t t = 0; t < steps; ++t)
     for (int64_t b = 0; b < batch; ++b) {
       const int64_t length = lengths[static_cast<size_t>(b)];
-      float* to = clips + (b * steps + t) * stride + first;
+      T* to = clips + (b * steps + t) * stride + first;
       if (t < length)
-        copy_floats(time_major + (time_of(t, length, reversed) * batch + b) * columns, to, columns);
+        std::copy_n(time_major + (time_of(t, length, reversed) * batch + b) * columns, columns, to);
       else
-        zero_floats(to, columns);
+        std::fill_n(to, columns, T{});
     }
 }
+
+template void TimeMajor::gather(const float*, float*) const;
+template void TimeMajor::gather(const uint16_t*, uint16_t*) const;
+template void TimeMajor::scatter(const float*, float*) const;
+template void TimeMajor::scatter(const uint16_t*, uint16_t*) const;
 
 void TimeMajor::add(const float* time_major, float* clips) const {
 #pragma omp parallel for schedule(static) if (batch * steps * columns > 2 * kBlock)

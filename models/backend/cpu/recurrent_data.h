@@ -18,9 +18,12 @@ struct TimeMajor {
   const Lengths& lengths;
   bool reversed;
 
-  void gather(const float* clips, float* time_major) const;
-  void scatter(const float* time_major, float* clips) const;  // = , zero beyond lengths
-  void add(const float* time_major, float* clips) const;      // += , valid steps only
+  // Elements of any type that is not converted.
+  template <typename T>
+  void gather(const T* clips, T* time_major) const;
+  template <typename T>
+  void scatter(const T* time_major, T* clips) const;      // = , zero beyond lengths
+  void add(const float* time_major, float* clips) const;  // += , valid steps only
 };
 
 // Gate g in oneDNN's order is gate gate_order(cell)[g] in PyTorch's.

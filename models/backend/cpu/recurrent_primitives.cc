@@ -9,17 +9,18 @@ constexpr auto kF32 = memory::data_type::f32;
 constexpr auto kDirection = dnnl::rnn_direction::unidirectional_left2right;
 
 struct Descs {
-  explicit Descs(const RecurrentSizes& s)
-      : x({s.steps, s.batch, s.input}, kF32, Tag::tnc),
-        y({s.steps, s.batch, s.hidden}, kF32, Tag::tnc),
-        any_layer({1, 1, s.input, s.gates(), s.hidden}, kF32, Tag::any),
-        any_iter({1, 1, s.hidden, s.gates(), s.hidden}, kF32, Tag::any),
+  explicit Descs(const RecurrentSizes& s, memory::data_type type = kF32)
+      : x({s.steps, s.batch, s.input}, type, Tag::tnc),
+        y({s.steps, s.batch, s.hidden}, type, Tag::tnc),
+        any_layer({1, 1, s.input, s.gates(), s.hidden}, type, Tag::any),
+        any_iter({1, 1, s.hidden, s.gates(), s.hidden}, type, Tag::any),
         dweights_layer({1, 1, s.input, s.gates(), s.hidden}, kF32, Tag::ldigo),
         dweights_iter({1, 1, s.hidden, s.gates(), s.hidden}, kF32, Tag::ldigo),
         bias({1, 1, s.biases(), s.hidden}, kF32, Tag::ldgo),
-        state({1, 1, s.batch, s.hidden}, kF32, Tag::ldnc) {}
+        state({1, 1, s.batch, s.hidden}, type, Tag::ldnc),
+        cells({1, 1, s.batch, s.hidden}, kF32, Tag::ldnc) {}
   memory::desc x, y, any_layer, any_iter, dweights_layer, dweights_iter, bias;
-  memory::desc state;  // before the first step; Note [Explicit first state]
+  memory::desc state, cells;  // before the first step; Note [Explicit first state]
   memory::desc none;
 };
 
@@ -27,7 +28,7 @@ constexpr auto kForward = dnnl::prop_kind::forward_training;
 constexpr auto kBackward = dnnl::prop_kind::backward;
 
 auto lstm(OneDnn& onednn, const Descs& d) {
-  return describe<dnnl::lstm_forward>(onednn.engine(), user_scratchpad(), kForward, kDirection, d.x, d.state, d.state,
+  return describe<dnnl::lstm_forward>(onednn.engine(), user_scratchpad(), kForward, kDirection, d.x, d.state, d.cells,
                                       d.any_layer, d.any_iter, d.bias, d.y, d.none, d.none);
 }
 
@@ -52,6 +53,7 @@ RecurrentForward forward_of(OneDnn& onednn, const Description& described, const 
           d.x,
           d.y,
           d.state,
+          d.cells,
           described.workspace_desc(),
           described.scratchpad_desc()};
 }
@@ -69,8 +71,8 @@ RecurrentBackward backward_of(OneDnn& onednn, const Description& described, cons
 
 }  // namespace
 
-RecurrentForward make_recurrent_forward(OneDnn& onednn, const RecurrentSizes& sizes) {
-  const Descs d(sizes);
+RecurrentForward make_recurrent_forward(OneDnn& onednn, const RecurrentSizes& sizes, DType type) {
+  const Descs d(sizes, type == DType::bf16 ? memory::data_type::bf16 : kF32);
   switch (sizes.cell) {
     case Cell::lstm:
       return forward_of<dnnl::lstm_forward>(onednn, lstm(onednn, d), d);

@@ -20,7 +20,7 @@ struct RecurrentSizes {
 // computes wrong gradients of the recurrent weights (LSTM and plain RNN). So must the memory for its unused gradient.
 struct RecurrentForward {
   dnnl::primitive primitive;
-  dnnl::memory::desc weights_layer, weights_iter, bias, x, y, state, workspace, scratchpad;
+  dnnl::memory::desc weights_layer, weights_iter, bias, x, y, state, cells, workspace, scratchpad;
 };
 
 struct RecurrentBackward {
@@ -29,8 +29,9 @@ struct RecurrentBackward {
   dnnl::memory::desc dweights_layer, dweights_iter;            // dense: (inputs, gates, hidden)
 };
 
-// Always of the training kind: in 2.6 it is 1.3-3 times faster than the inference kind.
-RecurrentForward make_recurrent_forward(OneDnn& onednn, const RecurrentSizes& sizes);
+// Always of the training kind: in 2.6 it is 1.3-3 times faster than the inference kind. type: of x, y and the weights;
+// biases and an LSTM's cells are f32.
+RecurrentForward make_recurrent_forward(OneDnn& onednn, const RecurrentSizes& sizes, DType type = DType::f32);
 RecurrentBackward make_recurrent_backward(OneDnn& onednn, const RecurrentSizes& sizes);
 
 // (1, 1, inputs, gates, hidden) as PyTorch stores it: gates, hidden, inputs.

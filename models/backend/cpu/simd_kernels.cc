@@ -1,10 +1,13 @@
 #include "models/backend/cpu/simd_kernels.h"
 
+#include <stdexcept>
+
 namespace avsr::backend::cpu {
 
 extern const SimdKernels kSimdBaseline;
 #ifdef __x86_64__
 extern const SimdKernels kSimdAvx512, kSimdAvx2;
+extern const Bf16Kernels kSimdBf16;
 #endif
 
 const SimdKernels& simd_kernels() {
@@ -13,6 +16,14 @@ const SimdKernels& simd_kernels() {
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return kSimdAvx2;
 #endif
   return kSimdBaseline;
+}
+
+const Bf16Kernels& bf16_kernels() {
+#ifdef __x86_64__
+  return kSimdBf16;
+#else
+  throw std::logic_error("[cpu] built without bf16");
+#endif
 }
 
 }  // namespace avsr::backend::cpu

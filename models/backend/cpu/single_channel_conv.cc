@@ -7,7 +7,8 @@
 #include "models/backend/cpu/conv.h"
 #include "models/backend/cpu/simd_kernels.h"
 
-// Note [Convolution of one channel], single_channel_tiles.inc.
+// Note [Convolution of one channel], single_channel_tiles.inc. In bf16 too it computes in f32: each frame's output goes
+// through a blocked f32 frame that stays in the cache.
 namespace avsr::backend::cpu {
 namespace {
 
@@ -35,7 +36,8 @@ class SingleChannelConv final : public Conv {
           .stride_width = spec.stride[2],
           .plane_height = height_ + 2 * spec.padding[1],
           .plane_width = width_ + 2 * spec.padding[2]};
-    block_ = backend.channel_block();
+    bf16_ = backend.precision() == Precision::bf16;
+    block_ = bf16_ ? 16 : backend.channel_block();
     pairs_ = (spec.out_channels + 2 * block_ - 1) / (2 * block_);
     out_blocks_ = (spec.out_channels + block_ - 1) / block_;
   }
@@ -59,53 +61,63 @@ class SingleChannelConv final : public Conv {
 
   void infer(const Tensor& x, const Tensor& packed, const Tensor& b, const Tensor& residual, bool relu,
              Tensor& y) override {
-    check(x.shape == x_shape_ && x.layout == Layout::kChannelsLast, "x", x.shape);
+    check(x.shape == x_shape_, "x", x.shape);
     check(packed.shape.count() == pairs_ * s_.taps() * 2 * block_, "packed weights", packed.shape);
-    Tensor added = residual;
-    if (!residual.empty() && residual.layout != Layout::kPrivate) backend_.to_private(residual, added = Tensor{});
-    backend_.resize_private(y, y_shape_);
+    const Tensor input = backend_.as(DType::f32, x, converted_x_);
+    const Tensor added = residual.empty() ? Tensor{} : blocked(residual);
+    backend_.resize_map(y, y_shape_);
     std::vector<float> bias(static_cast<size_t>(pairs_ * 2 * block_));
     if (!b.empty()) std::copy_n(b.data(), spec_.out_channels, bias.begin());
-    const int64_t frames = x_shape_[0], bands = band_count();
-    planes_.resize(static_cast<size_t>(omp_get_max_threads()));
+    const int64_t frames = x_shape_[0], bands = residual.empty() ? band_count() : 1;
+    reserve_scratch();
     const auto kernel = simd_kernels().single_channel_forward;
 #pragma omp parallel for collapse(2)
     for (int64_t n = 0; n < frames; ++n) {
       for (int64_t band = 0; band < bands; ++band) {
         const Band part = band_of(band, bands);
-        const float* plane = padded_plane(x, n) + part.x_offset;
-        for (int64_t pair = 0; pair < pairs_; ++pair) {
-          const int64_t out = y_offset(n, pair) + part.y_offset;
+        const float* plane = padded_plane(input, n) + part.x_offset;
+        const int64_t distance = (bf16_ ? part.shape : s_).positions() * block_;
+        float* out = bf16_ ? blocked_frame() : y.data() + y_offset(n, 0) + part.y_offset;
+        for (int64_t pair = 0; pair < pairs_; ++pair)
           kernel(part.shape, {.x = plane,
                               .w = packed.data() + pair * s_.taps() * 2 * block_,
                               .bias = bias.data() + pair * 2 * block_,
-                              .residual = residual.empty() ? nullptr : added.data() + out,
-                              .y = y.data() + out,
-                              .block_distance = s_.positions() * block_,
+                              .residual = residual.empty() ? nullptr : added.data() + y_offset(n, pair),
+                              .y = out + pair * 2 * distance,
+                              .block_distance = distance,
                               .blocks = blocks_of(pair),
                               .lanes = static_cast<int>(block_),
                               .relu = relu});
-        }
+        if (bf16_)
+          bf16_kernels().from_blocked(
+              out, part.shape.positions(), spec_.out_channels,
+              y.data<uint16_t>() + plain_offset(n) + part.y_offset / block_ * spec_.out_channels);
       }
     }
   }
 
   void backward_weights(const Tensor& x, const Tensor& dy, Tensor& dw, Tensor& db) override {
-    check(x.shape == x_shape_ && x.layout == Layout::kChannelsLast, "x", x.shape);
+    check(x.shape == x_shape_, "x", x.shape);
+    check(dy.shape == y_shape_, "dy", dy.shape);
     check(dw.shape.count() == spec_.out_channels * s_.taps(), "weight gradient", dw.shape);
-    const Tensor& gradient = private_gradient(dy);
+    const Tensor input = backend_.as(DType::f32, x, converted_x_);
+    const Tensor gradient = backend_.as_map(dy, converted_dy_);
     const int64_t size = pairs_ * s_.taps() * 2 * block_, frames = x_shape_[0];
     const int64_t parts = std::min(kParts, frames);
     partial_.assign(static_cast<size_t>(parts * size), 0.0f);
-    planes_.resize(static_cast<size_t>(omp_get_max_threads()));
+    reserve_scratch();
     const auto kernel = simd_kernels().single_channel_gradient;
 #pragma omp parallel for
     for (int64_t part = 0; part < parts; ++part) {
       for (int64_t n = part * frames / parts; n < (part + 1) * frames / parts; ++n) {
-        const float* plane = padded_plane(x, n);
+        const float* plane = padded_plane(input, n);
+        float* out = bf16_ ? blocked_frame() : gradient.data() + y_offset(n, 0);
+        if (bf16_)
+          bf16_kernels().to_blocked(gradient.data<uint16_t>() + plain_offset(n), s_.positions(), spec_.out_channels,
+                                    out);
         for (int64_t pair = 0; pair < pairs_; ++pair)
           kernel(s_, {.x = plane,
-                      .dy = gradient.data() + y_offset(n, pair),
+                      .dy = out + y_offset(0, pair),
                       .dw = partial_.data() + part * size + pair * s_.taps() * 2 * block_,
                       .block_distance = s_.positions() * block_,
                       .blocks = blocks_of(pair),
@@ -120,12 +132,13 @@ class SingleChannelConv final : public Conv {
         dw.data()[o * s_.taps() + k] += sum;
       }
     }
-    if (!db.empty()) add_bias_gradient(gradient, db);
+    if (!db.empty()) add_bias_gradient(blocked(dy), db);
   }
 
   // Nothing in the networks wants the gradient of raw input; a plain loop serves those who do.
   void backward_data(const Tensor& dy, const Tensor& w, Tensor& dx) override {
-    const Tensor& gradient = private_gradient(dy);
+    check(dy.shape == y_shape_, "dy", dy.shape);
+    const Tensor gradient = blocked(dy);
     check(w.shape.count() == spec_.out_channels * s_.taps(), "weights", w.shape);
     backend_.resize(dx, x_shape_);
     const int64_t x_count = depth_ * height_ * width_;
@@ -151,15 +164,28 @@ class SingleChannelConv final : public Conv {
 
   int64_t plane_size() const { return (depth_ + 2 * spec_.padding[0]) * s_.plane_height * s_.plane_width; }
 
-  const Tensor& private_gradient(const Tensor& dy) {
-    check(dy.shape == y_shape_, "dy", dy.shape);
-    if (dy.layout == Layout::kPrivate) return dy;
-    backend_.to_private(dy, converted_dy_);
-    return converted_dy_;
+  // t as f32 in the private layout.
+  Tensor blocked(const Tensor& t) const {
+    if (t.layout == Layout::kPrivate) return t;
+    Tensor plain, result;
+    backend_.to_private(backend_.as(DType::f32, t, plain), result);
+    return result;
   }
 
   int64_t y_offset(int64_t n, int64_t pair) const { return (n * out_blocks_ + pair * 2) * s_.positions() * block_; }
+  int64_t plain_offset(int64_t n) const { return n * s_.positions() * spec_.out_channels; }
   int blocks_of(int64_t pair) const { return static_cast<int>(std::min<int64_t>(2, out_blocks_ - 2 * pair)); }
+
+  void reserve_scratch() {
+    planes_.resize(static_cast<size_t>(omp_get_max_threads()));
+    frames_.resize(planes_.size());
+  }
+
+  // One frame of y in blocks, in this thread's memory.
+  float* blocked_frame() {
+    return static_cast<float*>(frames_[static_cast<size_t>(omp_get_thread_num())].reserve(
+        static_cast<size_t>(y_offset(1, 0)) * sizeof(float)));
+  }
 
   // Frame n with its padding written out, in this thread's memory.
   const float* padded_plane(const Tensor& x, int64_t n) {
@@ -231,8 +257,9 @@ class SingleChannelConv final : public Conv {
   int64_t depth_ = 1, height_ = 1, width_ = 1;
   SingleChannelShape s_;
   int64_t block_ = 16, pairs_ = 1, out_blocks_ = 1;
-  Tensor weights_, converted_dy_;
-  std::vector<HostMemory> planes_;  // one a thread
+  bool bf16_ = false;
+  Tensor weights_, converted_x_, converted_dy_;
+  std::vector<HostMemory> planes_, frames_;  // one a thread
   std::vector<float> partial_;
 };
 
