@@ -4,7 +4,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <atomic>
 #include <boost/program_options.hpp>
+#include <csignal>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -31,6 +33,14 @@ struct Settings {
   int repeats = 5, budget_seconds = 0;
   bool compile = false, inference_only = false;
 };
+
+// A signal handler can reach nothing else. What was measured until then is printed; the second signal ends the program.
+std::atomic<bool> stop_requested{false};
+
+void request_stop(int signal) {
+  stop_requested = true;
+  std::signal(signal, SIG_DFL);
+}
 
 // The options' lists, read.
 struct Plan {
@@ -94,6 +104,7 @@ class Benchmark {
   // Called twice, it adds to the times of the first round. The device is free of us afterwards.
   void measure_ours() {
     for (const backend::Precision precision : plan_.precisions) {
+      if (stop_requested) return;
       const auto backend = open(precision);
       measure_limits(*backend);
       for (const models::Streams streams : plan_.networks)
@@ -142,7 +153,7 @@ class Benchmark {
     backend.restart_peak();
     std::unique_ptr<bench::Subject> subject;
     for (const Task task : {Task::inference, Task::training}) {
-      if (task == Task::training && settings_.inference_only) continue;
+      if (stop_requested || (task == Task::training && settings_.inference_only)) continue;
       bench::Row& row = row_of({models::name_of(streams), task, name_of(backend.precision()), batch}, streams);
       if (!row.problem.empty()) continue;
       try {
@@ -225,6 +236,8 @@ int main(int argc, char** argv) try {
   const Plan plan = plan_of(settings);
   Benchmark benchmark(settings, plan);
   benchmark.open_all();
+  std::signal(SIGINT, request_stop);
+  std::signal(SIGTERM, request_stop);
   // Written after each part, so that a run that is cut off leaves what it has.
   const auto write_json = [&] {
     if (settings.json.empty()) return;
@@ -232,14 +245,14 @@ int main(int argc, char** argv) try {
   };
   benchmark.measure_ours();
   write_json();
-  if (!settings.python.empty()) {
+  if (!settings.python.empty() && !stop_requested) {
     benchmark.measure_torch();
     write_json();
     benchmark.measure_ours();
     write_json();
   }
   std::cout << bench::markdown(benchmark.report());
-  return benchmark.failed() ? 1 : 0;
+  return benchmark.failed() || stop_requested ? 1 : 0;
 } catch (const std::exception& error) {
   std::cerr << "network_bench: " << error.what() << "\n";
   return 1;

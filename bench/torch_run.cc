@@ -27,7 +27,7 @@ std::string command_of(const TorchSettings& s) {
   std::string command = "exec ";
   // What pins our own threads is not PyTorch's choice.
   if (std::getenv("AVSR_CORES")) command += "env -u OMP_PROC_BIND -u GOMP_SPINCOUNT ";
-  if (s.budget_seconds > 0) command += fmt::format("timeout -k 10 {} ", s.budget_seconds + kGraceSeconds);
+  if (s.budget_seconds > 0) command += fmt::format("timeout --foreground -k 10 {} ", s.budget_seconds + kGraceSeconds);
   command += fmt::format(
       "{} {} --device {} --threads {} --networks {} --precision {} --batches {} --forms {} --repeats {} "
       "--budget-seconds {}",
