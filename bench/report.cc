@@ -112,7 +112,7 @@ std::string notes(const Report& report) {
     if (const auto ours = report.parameters.find(network); ours != report.parameters.end() && ours->second != count)
       text +=
           fmt::format("- the {} networks differ: {} parameters here, {} in PyTorch\n", network, ours->second, count);
-  return text.empty() ? text : "\n" + text;
+  return text.empty() ? text : fmt::format("\n{}", text);
 }
 
 constexpr const char* kHowCounted =
@@ -137,9 +137,9 @@ std::string markdown(const Report& report) {
                         torch == report.torch.parameters.end() ? "" : fmt::format(", in PyTorch {}", torch->second));
   }
   const std::vector<std::string> forms = forms_of(report.torch);
-  text += "\n" + header(report.torch, forms);
+  text += fmt::format("\n{}", header(report.torch, forms));
   for (const Row& row : report.rows) text += line_of(report, row, forms) + "\n";
-  return text + "\n" + kHowCounted + notes(report);
+  return fmt::format("{}\n{}{}", text, kHowCounted, notes(report));
 }
 
 namespace {
