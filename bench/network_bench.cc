@@ -1,295 +1,258 @@
-// Times the paper's networks at full size, inference and training, against the machine's own limits and PyTorch's time
+// Times the paper's networks at full size, inference and training, against the device's own limits and PyTorch's time
 // for the same network in the same run.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <atomic>
 #include <boost/program_options.hpp>
-#include <chrono>
-#include <cstdio>
-#include <cstring>
-#include <functional>
+#include <csignal>
 #include <iostream>
-#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
-#include <thread>
 
-#include "models/backend/backend.h"
-#include "models/network.h"
+#include "bench/report.h"
+#include "bench/subject.h"
+#include "bench/timing.h"
+#include "bench/torch_run.h"
+#include "io/atomic_file.h"
 #include "pipeline/device.h"
 #include "pipeline/options.h"
 #include "pipeline/pinning.h"
-#include "pipeline/scorer.h"
 
 namespace {
 
 using namespace avsr;
-using Times = std::vector<double>;
-
-constexpr int kFrames = 29, kLabels = 500;
-constexpr int64_t kSamples = kFrames * 640;
+using bench::Task;
 
 struct Settings {
   pipeline::DeviceChoice device{.name = "cpu"};
-  std::string python, script, batches = "1,8";
-  int repeats = 5;
+  std::string precisions = "f32", networks = "video,audio,audiovisual", batches = "1,8", json;
+  std::string python, script = "bench/torch_networks.py", torch_networks = "audiovisual";
+  int repeats = 5, budget_seconds = 0;
   bool compile = false, inference_only = false;
 };
 
-double once_ms(const std::function<void()>& work) {
-  const auto start = std::chrono::steady_clock::now();
-  work();
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+// A signal handler can reach nothing else. What was measured until then is printed; the second signal ends the program.
+std::atomic<bool> stop_requested{false};
+
+void request_stop(int signal) {
+  stop_requested = true;
+  std::signal(signal, SIG_DFL);
 }
 
-double median(Times times) {
-  std::nth_element(times.begin(), times.begin() + times.size() / 2, times.end());
-  return times[times.size() / 2];
-}
-
-// Multiply-adds of one clip through the networks at the paper's sizes, from the shapes.
-struct Work {
-  double video = 0, audio = 0, fusion = 0;
+// The options' lists, read.
+struct Plan {
+  std::vector<backend::Precision> precisions;
+  std::vector<models::Streams> networks;
+  std::vector<int> batches;
 };
 
-double trunk_work(const std::vector<int>& blocks, double positions, double shrink, double kernel, double start) {
-  const int widths[] = {64, 128, 256, 512};
-  double work = 0, in = start;
-  for (int i = 0; i < 4; ++i)
-    for (int j = 0; j < blocks[i]; ++j) {
-      if (i > 0 && j == 0) {
-        positions = std::ceil(positions / shrink);
-        work += positions * in * widths[i];  // the shortcut
-      }
-      work += positions * kernel * (in + widths[i]) * widths[i];
-      in = widths[i];
-    }
-  return work;
+void say(const std::string& line) { std::cerr << line << std::endl; }
+
+template <typename Names>
+auto value_called(const Names& names, const std::string& option, const std::string& text) {
+  std::vector<std::string> known;
+  for (const auto& [value, name] : names) {
+    if (text == name) return value;
+    known.emplace_back(name);
+  }
+  throw std::invalid_argument(
+      fmt::format("--{}: expected a list of {}, separated by commas, got {}", option, fmt::join(known, ", "), text));
 }
 
-double recurrent_work(double input, double hidden) {  // two bidirectional LSTM layers, a step
-  return 2 * 4 * hidden * (input + hidden) + 2 * 4 * hidden * (2 * hidden + hidden);
+const char* name_of(backend::Precision precision) {
+  for (const auto& [value, name] : backend::kPrecisionNames)
+    if (value == precision) return name;
+  throw std::invalid_argument("[bench] a precision has no name");
 }
 
-Work work_of_a_clip() {
-  Work work;
-  // The trunk's maps are 22, 11, 6 and 3 pixels wide: not a constant ratio, so count each.
-  const double sides[] = {22, 11, 6, 3};
-  const int widths[] = {64, 128, 256, 512}, blocks[] = {3, 4, 6, 3};
-  double video = 44. * 44 * 64 * 5 * 7 * 7, in = 64;
-  for (int i = 0; i < 4; ++i)
-    for (int j = 0; j < blocks[i]; ++j) {
-      const double positions = sides[i] * sides[i];
-      if (i > 0 && j == 0) video += positions * in * widths[i];
-      video += positions * 9 * (in + widths[i]) * widths[i];
-      in = widths[i];
-    }
-  work.video = kFrames * (video + 512. * 256 + recurrent_work(256, 512));
-  work.audio =
-      4640. * 64 * 80 + trunk_work({2, 2, 2, 2}, 4640, 2, 3, 64) + kFrames * (512. * 512 + recurrent_work(512, 512));
-  work.fusion = kFrames * (recurrent_work(2048, 512) + 1024. * kLabels);
-  return work;
+Plan plan_of(const Settings& settings) {
+  Plan plan;
+  for (const std::string& name : pipeline::split_list(settings.precisions))
+    plan.precisions.push_back(value_called(backend::kPrecisionNames, "precision", name));
+  for (const std::string& name : pipeline::split_list(settings.networks))
+    plan.networks.push_back(value_called(models::kStreamNames, "networks", name));
+  for (const std::string& name : pipeline::split_list(settings.torch_networks))
+    value_called(models::kStreamNames, "torch-networks", name);
+  for (const std::string& text : pipeline::split_list(settings.batches)) {
+    if (text.size() > 6 || text.find_first_not_of("0123456789") != std::string::npos || std::stoi(text) < 1)
+      throw std::invalid_argument("--batches: expected numbers of clips, separated by commas, got " + text);
+    plan.batches.push_back(std::stoi(text));
+  }
+  if (plan.precisions.empty() || plan.networks.empty() || plan.batches.empty())
+    throw std::invalid_argument("--precision, --networks and --batches: expected at least one each, found none");
+  if (settings.repeats < 1) throw std::invalid_argument("--repeats: expected 1 or more");
+  return plan;
 }
 
-models::Inputs random_inputs(backend::Backend& backend, int batch) {
-  models::Inputs inputs;
-  std::vector<uint8_t> pixels(static_cast<size_t>(batch) * kFrames * 88 * 88);
-  std::vector<float> sound(static_cast<size_t>(batch) * kSamples);
-  uint32_t state = 1;
-  const auto next = [&] { return (state = state * 1664525u + 1013904223u) >> 8; };
-  for (uint8_t& p : pixels) p = static_cast<uint8_t>(next());
-  for (float& s : sound) s = static_cast<float>(next()) / (1 << 23) - 1;
-  backend.resize(inputs.video, {batch, kFrames, 88, 88}, backend::DType::u8);
-  backend.upload(pixels.data(), inputs.video);
-  inputs.audio = backend.from_values({batch, kSamples}, sound);
-  inputs.video_scale.assign(batch, 1 / 74.f);
-  inputs.video_shift.assign(batch, -1.7f);
-  inputs.frames.assign(batch, kFrames);
-  inputs.samples.assign(batch, static_cast<int>(kSamples));
-  return inputs;
-}
-
-// One network of one kind, ready to be timed.
-class Subject {
+class Benchmark {
  public:
-  Subject(backend::Backend& backend, models::Streams streams, int batch)
-      : backend_(backend), inputs_(random_inputs(backend, batch)), scorer_(backend, {}, kLabels), labels_(batch, 7) {
-    models::NetworkConfig config;
-    config.streams = streams;
-    config.labels = kLabels;
-    network_ = models::make_network(backend, config, 1);
-    first_ = backend.zeros(network_->parameters().values().shape);
-    second_ = backend.zeros(first_.shape);
+  Benchmark(const Settings& settings, const Plan& plan) : settings_(settings), plan_(plan) {}
+
+  // Every precision is opened before the first is timed: one that the device lacks is refused at once.
+  void open_all() {
+    for (const backend::Precision precision : plan_.precisions) {
+      const auto backend = open(precision);
+      report_.devices.push_back(backend->description());
+      device_ = backend->name();
+      say(report_.devices.back());
+    }
   }
-  void infer() {
-    network_->forward(inputs_, models::Mode::inference, 0, steps_);
-    backend_.synchronize();
+
+  // Called twice, it adds to the times of the first round. The device is free of us afterwards.
+  void measure_ours() {
+    for (const backend::Precision precision : plan_.precisions) {
+      if (stop_requested) return;
+      const auto backend = open(precision);
+      measure_limits(*backend);
+      for (const models::Streams streams : plan_.networks)
+        for (const int batch : plan_.batches) measure_network(*backend, streams, batch);
+    }
   }
-  void train() {
-    layers::ParameterArena& arena = network_->parameters();
-    arena.zero_gradients();
-    const backend::Tensor& logits = network_->forward(inputs_, models::Mode::training, ++step_, steps_);
-    scorer_.score(logits, steps_, labels_);
-    network_->backward(scorer_.gradient());
-    backend_.adam({.step = static_cast<int64_t>(step_)}, arena.gradients(), first_, second_, arena.values());
-    arena.touch();
-    backend_.synchronize();
+
+  void measure_torch() {
+    bench::TorchSettings torch{.python = settings_.python, .script = settings_.script};
+    torch.device = device_;
+    torch.threads = settings_.device.threads ? settings_.device.threads : pipeline::allowed_cores();
+    torch.networks = settings_.torch_networks;
+    torch.precisions = settings_.precisions;
+    torch.batches = settings_.batches;
+    torch.forms = !settings_.compile ? "eager" : device_ == "cpu" ? "eager,compile" : "eager,compile,graphs";
+    torch.training = !settings_.inference_only;
+    torch.repeats = settings_.repeats;
+    torch.budget_seconds = settings_.budget_seconds;
+    report_.torch = run_torch(torch, say);
   }
+
+  const bench::Report& report() const { return report_; }
+  bool failed() const { return failed_; }
 
  private:
-  backend::Backend& backend_;
-  models::Inputs inputs_;
-  pipeline::Scorer scorer_;
-  std::vector<int> labels_;
-  std::unique_ptr<models::Network> network_;
-  backend::Tensor first_, second_;
-  backend::Lengths steps_;
-  uint64_t step_ = 0;
-};
+  std::unique_ptr<backend::Backend> open(backend::Precision precision) const {
+    pipeline::DeviceChoice choice = settings_.device;
+    choice.precision = precision;
+    return pipeline::open_device(choice);
+  }
 
-// The machine's limits: a large f32 matrix product in GFLOP/s and a copy in GB/s (bytes read and written).
-struct Limits {
-  Times gflops, gigabytes;
-};
-
-void measure_limits(backend::Backend& backend, Limits& limits) {
-  constexpr int64_t kSide = 2048, kCopied = 256 << 20;
-  const backend::Tensor x = backend.from_values({kSide, kSide}, std::vector<float>(kSide * kSide, 0.5f));
-  const auto product = backend.linear(kSide, kSide);
-  backend::Tensor y;
-  const auto multiply = [&] {
-    product->forward(x, x, {}, y);
-    backend.synchronize();
-  };
-  multiply();
-  for (int i = 0; i < 5; ++i) limits.gflops.push_back(2e-6 * kSide * kSide * kSide / once_ms(multiply));
-  backend::Tensor from = backend.zeros({kCopied / 4}), to;
-  const auto copy = [&] {
-    backend.copy(from, to);
-    backend.synchronize();
-  };
-  copy();
-  for (int i = 0; i < 5; ++i) limits.gigabytes.push_back(2e-6 * kCopied / once_ms(copy));
-}
-
-struct Row {
-  const char* streams;
-  bool training;
-  int batch;
-  double gigaflop;
-  Times ms;
-};
-
-void measure(backend::Backend& backend, const Settings& settings, std::vector<Row>& rows) {
-  const Work work = work_of_a_clip();
-  const struct {
-    const char* name;
-    models::Streams streams;
-    double multiply_adds;
-  } subjects[] = {{"video", models::Streams::video, work.video},
-                  {"audio", models::Streams::audio, work.audio},
-                  {"audiovisual", models::Streams::audiovisual, work.video + work.audio + work.fusion}};
-  for (const auto& subject : subjects)
-    for (const std::string& text : pipeline::split_list(settings.batches)) {
-      const int batch = std::stoi(text);
-      Subject timed(backend, subject.streams, batch);
-      for (const bool training : {false, true}) {
-        if (training && settings.inference_only) continue;
-        auto row = std::find_if(rows.begin(), rows.end(), [&](const Row& r) {
-          return r.streams == subject.name && r.training == training && r.batch == batch;
-        });
-        if (row == rows.end())
-          row = rows.insert(
-              rows.end(),
-              {subject.name, training, batch, 2e-9 * subject.multiply_adds * batch * (training ? 3 : 1), {}});
-        const auto work_once = [&] { training ? timed.train() : timed.infer(); };
-        work_once();
-        work_once();
-        for (int i = 0; i < settings.repeats; ++i) row->ms.push_back(once_ms(work_once));
-      }
+  void measure_limits(backend::Backend& backend) {
+    bench::Limits measured = bench::measure_limits(backend, settings_.repeats);
+    for (bench::Limits& known : report_.limits) {
+      if (known.precision != measured.precision) continue;
+      known.flop_per_second.insert(known.flop_per_second.end(), measured.flop_per_second.begin(),
+                                   measured.flop_per_second.end());
+      known.bytes_per_second.insert(known.bytes_per_second.end(), measured.bytes_per_second.begin(),
+                                    measured.bytes_per_second.end());
+      return;
     }
-}
-
-// PyTorch's times: "MODE TASK BATCH" -> ms. Empty when there is no Python with torch.
-std::map<std::string, double> measure_torch(const Settings& settings, int threads, std::string& version) {
-  std::map<std::string, double> times;
-  if (settings.python.empty()) return times;
-  const std::string command =
-      fmt::format("{} {} --threads {} --batches {} --repeats {}{}{} 2>/dev/null", settings.python, settings.script,
-                  threads, settings.batches, settings.repeats, settings.compile ? " --compile" : "",
-                  settings.inference_only ? " --no-training" : "");
-  std::unique_ptr<FILE, int (*)(FILE*)> pipe(popen(command.c_str(), "r"), pclose);
-  char line[512];
-  while (pipe && std::fgets(line, sizeof line, pipe.get())) {
-    const auto json = nlohmann::json::parse(line, nullptr, false);
-    if (json.contains("torch")) version = json["torch"].get<std::string>();
-    if (json.contains("ms"))
-      times[fmt::format("{} {} {}", json["mode"].get<std::string>(), json["task"].get<std::string>(),
-                        json["batch"].get<int>())] = json["ms"];
+    report_.limits.push_back(std::move(measured));
   }
-  return times;
-}
 
-void print(const std::vector<Row>& rows, const Limits& limits, const std::map<std::string, double>& torch,
-           const std::string& version) {
-  const double peak = median(limits.gflops);
-  fmt::print("matrix product 2048^3: {:.0f} GFLOP/s; copy: {:.1f} GB/s\n\n", peak, median(limits.gigabytes));
-  fmt::print("| network | task | batch | ms | clips/s | GFLOP/s | of the product's rate |");
-  if (!torch.empty()) fmt::print(" torch {} ms: eager (ratio) | compile (ratio) |", version);
-  fmt::print("\n|---|---|---|---|---|---|---|{}\n", torch.empty() ? "" : "---|---|");
-  for (const Row& row : rows) {
-    const double ms = median(row.ms), rate = row.gigaflop / ms * 1e3;
-    const char* task = row.training ? "training" : "inference";
-    fmt::print("| {} | {} | {} | {:.1f} | {:.2f} | {:.0f} | {:.0f} % |", row.streams, task, row.batch, ms,
-               row.batch / ms * 1e3, rate, 100 * rate / peak);
-    if (!torch.empty())
-      for (const char* mode : {"eager", "compile"}) {
-        const auto found = torch.find(fmt::format("{} {} {}", mode, task, row.batch));
-        if (std::strcmp(row.streams, "audiovisual") != 0 || found == torch.end())
-          fmt::print(" |");
-        else
-          fmt::print(" {:.1f} ({:.2f}x) |", found->second, found->second / ms);
+  void measure_network(backend::Backend& backend, models::Streams streams, int batch) {
+    backend.restart_peak();
+    std::unique_ptr<bench::Subject> subject;
+    for (const Task task : {Task::inference, Task::training}) {
+      if (stop_requested || (task == Task::training && settings_.inference_only)) continue;
+      bench::Row& row = row_of({models::name_of(streams), task, name_of(backend.precision()), batch}, streams);
+      if (!row.problem.empty()) continue;
+      try {
+        if (!subject) subject = std::make_unique<bench::Subject>(backend, streams, batch);
+        report_.parameters[row.what.network] = subject->parameters();
+        const auto times = bench::time_ms(
+            backend, [&] { task == Task::training ? subject->train() : subject->infer(); }, settings_.repeats);
+        row.ms.insert(row.ms.end(), times.begin(), times.end());
+        row.peak_bytes = std::max(row.peak_bytes, backend.memory().peak);
+        say(fmt::format("{}: {:.2f} ms", row.what.text(), bench::median(times)));
+      } catch (const backend::OutOfMemory&) {
+        row.problem = "out of memory";
+      } catch (const std::bad_alloc&) {
+        row.problem = "out of memory";
+      } catch (const std::exception& error) {
+        row.problem = error.what();
+        failed_ = true;
       }
-    fmt::print("\n");
+      if (row.problem.empty()) continue;
+      say(fmt::format("{}: {}", row.what.text(), row.problem));
+      subject.reset();
+    }
   }
+
+  bench::Row& row_of(const bench::Case& what, models::Streams streams) {
+    for (bench::Row& row : report_.rows)
+      if (row.what == what) return row;
+    const bench::Work work = bench::work_of_clip(bench::config_of(streams), bench::kFrames);
+    const size_t activation = backend::bytes_of(
+        what.precision == name_of(backend::Precision::bf16) ? backend::DType::bf16 : backend::DType::f32);
+    bench::Row row;
+    row.what = what;
+    row.flop = bench::flop_of(work, what.task, what.batch);
+    row.bytes = bench::bytes_of(work, what.task, what.batch, activation);
+    return report_.rows.emplace_back(row);
+  }
+
+  const Settings& settings_;
+  const Plan& plan_;
+  bench::Report report_;
+  std::string device_;
+  bool failed_ = false;
+};
+
+boost::program_options::options_description describe_options(Settings& s) {
+  namespace po = boost::program_options;
+  po::options_description options("Options");
+  const auto text = [](std::string& value) { return po::value(&value)->default_value(value); };
+  const auto number = [](int& value) { return po::value(&value)->default_value(value); };
+  auto add = options.add_options();
+  add("device", text(s.device.name), "auto, cpu, cuda or cuda:N");
+  add("precision", text(s.precisions), "f32, tf32 (GPU), bf16, or several, separated by commas");
+  add("threads", number(s.device.threads), "compute threads on the CPU; 0: all cores");
+  add("networks", text(s.networks), "which networks");
+  add("batches", text(s.batches), "clips a batch, separated by commas");
+  add("repeats", number(s.repeats), "of each measurement, in each of two rounds");
+  add("inference-only", po::bool_switch(&s.inference_only), "no training steps");
+  add("json", po::value(&s.json), "a file for all numbers");
+  add("python", po::value(&s.python), "a Python with torch, to compare with");
+  add("script", text(s.script), "its script");
+  add("torch-networks", text(s.torch_networks), "which networks it times");
+  add("compile", po::bool_switch(&s.compile), "torch.compile as well, and on a GPU that with CUDA graphs");
+  add("budget-seconds", number(s.budget_seconds),
+      "for PyTorch: what is not timed by then is left out; eager comes first, then networks, precisions and batches in "
+      "the order given; 0: no limit");
+  add("help,h", "this text");
+  return options;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) try {
-  namespace po = boost::program_options;
   pipeline::pin_threads(argv);
   Settings settings;
-  po::options_description options("Options");
-  pipeline::add_device_options(options, settings.device);
-  options.add_options()("batches", po::value(&settings.batches)->default_value("1,8"),
-                        "clips a batch, separated by commas")("repeats", po::value(&settings.repeats)->default_value(5),
-                                                              "of each measurement, in each of two rounds")(
-      "inference-only", po::bool_switch(&settings.inference_only), "no training steps")(
-      "python", po::value(&settings.python), "a Python with torch, to compare with")(
-      "script", po::value(&settings.script)->default_value("bench/torch_networks.py"), "its script")(
-      "compile", po::bool_switch(&settings.compile), "torch.compile as well")("help,h", "this text");
   const pipeline::Parsed parsed = pipeline::parse_options(
-      std::vector<std::string>(argv + 1, argv + argc), options, {}, {},
+      std::vector<std::string>(argv + 1, argv + argc), describe_options(settings), {}, {},
       "network_bench\n\nTimes the paper's networks at full size: two rounds, PyTorch in between, medians.",
-      "network_bench --python python3 --compile");
+      "network_bench --device cuda --precision bf16,tf32,f32 --batches 128,36,512 --python python3 --compile");
   if (parsed.help) return 0;
-  const auto backend = pipeline::open_device(settings.device);
-  const int threads = settings.device.threads ? settings.device.threads : pipeline::allowed_cores();
-  fmt::print("{}\n", backend->description());
-  std::fflush(stdout);
-
-  std::vector<Row> rows;
-  Limits limits;
-  std::string version;
-  measure_limits(*backend, limits);
-  measure(*backend, settings, rows);
-  const auto torch = measure_torch(settings, threads, version);
-  measure_limits(*backend, limits);
-  if (!torch.empty()) measure(*backend, settings, rows);
-  print(rows, limits, torch, version);
-  return 0;
+  const Plan plan = plan_of(settings);
+  Benchmark benchmark(settings, plan);
+  benchmark.open_all();
+  std::signal(SIGINT, request_stop);
+  std::signal(SIGTERM, request_stop);
+  // Written after each part, so that a run that is cut off leaves what it has.
+  const auto write_json = [&] {
+    if (settings.json.empty()) return;
+    io::write_file_atomically(settings.json, std::string_view(bench::to_json(benchmark.report()).dump(1) + "\n"));
+  };
+  benchmark.measure_ours();
+  write_json();
+  if (!settings.python.empty() && !stop_requested) {
+    benchmark.measure_torch();
+    write_json();
+    benchmark.measure_ours();
+    write_json();
+  }
+  std::cout << bench::markdown(benchmark.report());
+  return benchmark.failed() || stop_requested ? 1 : 0;
 } catch (const std::exception& error) {
   std::cerr << "network_bench: " << error.what() << "\n";
   return 1;

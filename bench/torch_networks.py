@@ -1,18 +1,34 @@
 #!/usr/bin/env python3
-"""Times the full-size audiovisual network in PyTorch, for the comparison in network_bench.
+"""Times the full-size networks in PyTorch, for the comparison in network_bench.
 
-  torch_networks.py --threads 2 --batches 1,8 --repeats 5 [--compile] [--no-training]
+  torch_networks.py --device cuda --precision bf16,f32 --networks audiovisual --batches 128 --forms eager,compile,graphs
 
-Prints one JSON line for each measurement: {"mode", "task", "batch", "ms"}. The network is the one that network_bench
-times: ResNet-34 video stream and 1-D ResNet-18 audio stream with 2-layer BLSTMs of 512 a direction, fused by another.
+Prints JSON lines: the versions; {"network", "parameters"}; and for each measurement {"network", "task", "precision",
+"batch", "form", "ms", "peak_bytes"}, or "problem" instead of a time. The networks are those of network_bench: ResNet-34
+video stream and 1-D ResNet-18 audio stream with 2-layer BLSTMs of 512 a direction, joint ones fused by another.
+
+As fast as PyTorch is without rewriting it: channels_last where it has it (inference on a CPU is quicker without),
+autocast, fused Adam, cudnn.benchmark, pinned memory, no synchronisation inside a step. Forms: eager, torch.compile
+("compile"), and torch.compile with CUDA graphs ("graphs", mode reduce-overhead).
 """
 import argparse
+import contextlib
+import gc
 import json
+import logging
+import math
+import signal
 import statistics
+import sys
 import time
+import warnings
 
 import torch
 from torch import nn
+
+FRAMES, SAMPLES, LABELS = 29, 29 * 640, 500
+WARM_UPS, LEAST_SECONDS = 3, 0.1
+TASKS = ("inference", "training")
 
 
 def basic_block(conv, norm, inputs, outputs, stride):
@@ -41,21 +57,24 @@ class Trunk(nn.Module):
 
 
 class Video(nn.Module):
-    def __init__(self):
+    def __init__(self, channels_last):
         super().__init__()
-        self.frontend = nn.Sequential(
-            nn.Conv3d(1, 64, (5, 7, 7), (1, 2, 2), (2, 3, 3), bias=False), nn.BatchNorm3d(64), nn.ReLU(),
-            nn.MaxPool3d((1, 3, 3), (1, 2, 2), (0, 1, 1)))
+        self.conv = nn.Conv3d(1, 64, (5, 7, 7), (1, 2, 2), (2, 3, 3), bias=False)
+        # From here on frame by frame, as 2-D kernels are the faster ones.
+        self.frontend = nn.Sequential(nn.BatchNorm2d(64), nn.ReLU(), nn.MaxPool2d(3, 2, 1))
         self.trunk = Trunk(nn.Conv2d, nn.BatchNorm2d, (3, 4, 6, 3))
         self.embed = nn.Linear(512, 256)
         self.norm = nn.BatchNorm1d(256)
         self.blstm = nn.LSTM(256, 512, 2, batch_first=True, bidirectional=True)
+        if channels_last:
+            self.conv.to(memory_format=torch.channels_last_3d)
+            self.trunk.to(memory_format=torch.channels_last)
 
-    def forward(self, x):  # (B, 1, T, 88, 88)
-        batch, steps = x.shape[0], x.shape[2]
-        x = self.frontend(x).transpose(1, 2).flatten(0, 1)
+    def forward(self, frames):  # (B, T, 88, 88) u8
+        x = self.conv(frames.unsqueeze(1).float() * (1 / 74) - 1.7)
+        x = self.frontend(x.transpose(1, 2).flatten(0, 1))
         x = self.norm(self.embed(self.trunk(x).mean((2, 3))))
-        return self.blstm(x.view(batch, steps, -1))[0]
+        return self.blstm(x.view(frames.shape[0], frames.shape[1], -1))[0]
 
 
 class Audio(nn.Module):
@@ -67,68 +86,207 @@ class Audio(nn.Module):
         self.embed = nn.Linear(512, 512)
         self.blstm = nn.LSTM(512, 512, 2, batch_first=True, bidirectional=True)
 
-    def forward(self, x):  # (B, 1, S)
-        return self.blstm(self.embed(self.pool(self.trunk(self.frontend(x))).transpose(1, 2)))[0]
+    def forward(self, sound):  # (B, S)
+        x = self.pool(self.trunk(self.frontend(sound.unsqueeze(1))))
+        return self.blstm(self.embed(x.transpose(1, 2)))[0]
 
 
-class Audiovisual(nn.Module):
-    def __init__(self):
+class Network(nn.Module):
+    def __init__(self, streams, channels_last):
         super().__init__()
-        self.video, self.audio = Video(), Audio()
-        self.blstm = nn.LSTM(2048, 512, 2, batch_first=True, bidirectional=True)
-        self.head = nn.Linear(1024, 500)
+        self.video = Video(channels_last) if streams != "audio" else None
+        self.audio = Audio() if streams != "video" else None
+        self.fusion = nn.LSTM(2048, 512, 2, batch_first=True, bidirectional=True) if streams == "audiovisual" else None
+        self.head = nn.Linear(1024, LABELS)
 
-    def forward(self, video, audio):
-        return self.head(self.blstm(torch.cat((self.video(video), self.audio(audio)), 2))[0])
+    def forward(self, frames, sound):
+        if self.fusion is None:
+            return self.head(self.video(frames) if self.video is not None else self.audio(sound))
+        return self.head(self.fusion(torch.cat((self.video(frames), self.audio(sound)), 2))[0])
 
 
-def median_ms(work, repeats):
-    work()
-    work()
-    times = []
-    for _ in range(repeats):
+class OutOfTime(BaseException):  # no Exception: the compiler catches those
+    pass
+
+
+class Budget:
+    """Seconds for all measurements, of which one may have a third. 0: no limit."""
+
+    def __init__(self, seconds):
+        self.seconds = seconds
+        self.end = time.monotonic() + seconds
+
+    def spent(self):
+        return self.seconds > 0 and time.monotonic() >= self.end
+
+    @contextlib.contextmanager
+    def one_measurement(self):
+        def stop(*_):
+            raise OutOfTime
+
+        if self.seconds > 0:
+            signal.signal(signal.SIGALRM, stop)
+            signal.setitimer(signal.ITIMER_REAL, max(0.01, min(self.end - time.monotonic(), self.seconds / 3)))
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+class Subject:
+    """One network with a random batch, in one form."""
+
+    def __init__(self, device, streams, precision, batch, form):
+        self.device, self.bf16, self.graphs = device, precision == "bf16", form == "graphs"
+        if device.type == "cuda":
+            tf32 = precision != "f32"  # what autocast leaves in f32 may be TF32 too
+            torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
+            torch.backends.cudnn.benchmark = True
+        with torch.device(device) if device.type == "cuda" else contextlib.nullcontext():
+            self.network = Network(streams, channels_last=device.type == "cuda")
+        self.run = self.network
+        if form != "eager":
+            torch._dynamo.reset()
+            self.run = torch.compile(self.network, dynamic=False, mode="reduce-overhead" if self.graphs else "default")
+        self.optimizer = None
+        self.host = [torch.randint(256, (batch, FRAMES, 88, 88), dtype=torch.uint8), torch.randn(batch, SAMPLES),
+                     torch.randint(LABELS, (batch,))]
+        if device.type == "cuda":
+            self.host = [tensor.pin_memory() for tensor in self.host]
+        self.loss = torch.zeros((), device=device)
+
+    def logits(self):
+        if self.graphs:
+            torch.compiler.cudagraph_mark_step_begin()
+        frames, sound, labels = (tensor.to(self.device, non_blocking=True) for tensor in self.host)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
+            return self.run(frames, sound), labels
+
+    def inference(self):
+        with torch.inference_mode():
+            self.logits()
+
+    def training(self):
+        self.optimizer.zero_grad(set_to_none=True)
+        logits, labels = self.logits()
+        loss = nn.functional.cross_entropy(logits.float().mean(1), labels)
+        loss.backward()
+        self.optimizer.step()
+        self.loss += loss.detach()
+
+    def seconds(self, task, repeats):
+        """Of a batch: the median of `repeats`, each the mean over enough calls to last LEAST_SECONDS."""
+        self.network.train(task == "training")
+        if task == "training":
+            self.optimizer = torch.optim.Adam(self.network.parameters(), 3e-4, fused=self.device.type == "cuda" or
+                                              version() >= (2, 4))
+        work = getattr(self, task)
+        for _ in range(WARM_UPS):
+            once = self.calls(work, 1)
+        calls = min(1000, max(1, math.ceil(LEAST_SECONDS / once)))
+        return statistics.median(self.calls(work, calls) for _ in range(repeats))
+
+    def calls(self, work, count):
+        self.synchronize()
         start = time.perf_counter()
-        work()
-        times.append((time.perf_counter() - start) * 1e3)
-    return statistics.median(times)
+        for _ in range(count):
+            work()
+        self.synchronize()
+        return (time.perf_counter() - start) / count
+
+    def synchronize(self):
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+
+
+def version():
+    return tuple(int(part) for part in torch.__version__.split("+")[0].split(".")[:2])
+
+
+def say(**values):
+    print(json.dumps(values), flush=True)
+
+
+def reason(error):
+    text = str(error)
+    if "out of memory" in text or "can't allocate memory" in text:
+        return "out of memory"
+    return f"{type(error).__name__}: {text.strip().splitlines()[0] if text.strip() else ''}"[:200]
+
+
+def free_memory(device):
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(device)
+
+
+def measure(options, budget, device, case, form):
+    """Says a time or a problem for each task."""
+    streams, precision, batch = case
+    what = {"network": streams, "precision": precision, "batch": batch, "form": form}
+    subject = None
+    free_memory(device)
+    for task in TASKS[:1] if options.no_training else TASKS:
+        if budget.spent():
+            say(**what, task=task, problem=f"not timed: the budget of {budget.seconds} s was used up")
+            continue
+        start = time.monotonic()
+        try:
+            with budget.one_measurement():
+                subject = subject or Subject(device, streams, precision, batch, form)
+                seconds = subject.seconds(task, options.repeats)
+            peak = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else 0
+            say(**what, task=task, ms=seconds * 1e3, peak_bytes=peak)
+        except OutOfTime:
+            subject = None
+            say(**what, task=task, problem=f"stopped after {time.monotonic() - start:.0f} s, compiling included")
+        except Exception as error:  # a form that fails must not end the others
+            subject = None
+            say(**what, task=task, problem=reason(error))
+
+
+def describe(device):
+    versions = {"torch": torch.__version__, "python": sys.version.split()[0], "device": device.type}
+    if device.type == "cuda":
+        versions.update(device=torch.cuda.get_device_name(device), cuda=str(torch.version.cuda),
+                        cudnn=str(torch.backends.cudnn.version()))
+    say(**versions)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--networks", default="audiovisual", help="video, audio and audiovisual, separated by commas")
+    parser.add_argument("--precision", default="f32", help="f32, tf32 (cuda) and bf16, separated by commas")
     parser.add_argument("--batches", default="1,8")
+    parser.add_argument("--forms", default="eager", help="eager, compile and graphs (cuda), separated by commas")
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--compile", action="store_true", help="torch.compile as well")
     parser.add_argument("--no-training", action="store_true")
+    parser.add_argument("--budget-seconds", type=int, default=0, help="for all of it; 0: no limit")
     options = parser.parse_args()
+    warnings.simplefilter("ignore")
+    if hasattr(torch, "_logging"):
+        torch._logging.set_logs(all=logging.ERROR)
     torch.set_num_threads(options.threads)
     torch.manual_seed(1)
-    modes = ["eager"] + (["compile"] if options.compile and hasattr(torch, "compile") else [])
-    print(json.dumps({"torch": torch.__version__}), flush=True)
-    for mode in modes:
-        network = Audiovisual()
-        run = torch.compile(network) if mode == "compile" else network
-        optimizer = torch.optim.Adam(network.parameters(), 3e-4)
-        for batch in map(int, options.batches.split(",")):
-            video, audio = torch.randn(batch, 1, 29, 88, 88), torch.randn(batch, 1, 18560)
-            labels = torch.randint(500, (batch,))
-
-            def infer():
-                with torch.inference_mode():
-                    run(video, audio)
-
-            def train():
-                optimizer.zero_grad(set_to_none=True)
-                nn.functional.cross_entropy(run(video, audio).mean(1), labels).backward()
-                optimizer.step()
-
-            network.eval()
-            print(json.dumps({"mode": mode, "task": "inference", "batch": batch,
-                              "ms": median_ms(infer, options.repeats)}), flush=True)
-            if not options.no_training:
-                network.train()
-                print(json.dumps({"mode": mode, "task": "training", "batch": batch,
-                                  "ms": median_ms(train, options.repeats)}), flush=True)
+    device, budget = torch.device(options.device), Budget(options.budget_seconds)
+    describe(device)
+    networks, forms = options.networks.split(","), options.forms.split(",")
+    for streams in networks:
+        say(network=streams, parameters=sum(p.numel() for p in Network(streams, False).parameters()))
+    cases = [(streams, precision, int(batch)) for streams in networks for precision in options.precision.split(",")
+             for batch in options.batches.split(",")]
+    # Eager costs seconds, compiling minutes: what a budget cuts off is the latter.
+    for case in cases if "eager" in forms else []:
+        measure(options, budget, device, case, "eager")
+    for case in cases:
+        for form in forms:
+            if form == "compile" and not hasattr(torch, "compile"):
+                continue
+            if form != "eager":
+                measure(options, budget, device, case, form)
 
 
 if __name__ == "__main__":
