@@ -59,8 +59,8 @@ struct Tensor {
   std::shared_ptr<Buffer> buffer;
 
   bool empty() const { return buffer == nullptr; }
-  // The elements' address on their device, as T: float of f32, uint16_t of bf16, uint8_t of u8; void or std::byte of any. Throws
-  // std::logic_error on another T, so that no kernel takes one type for another.
+  // The elements' address on their device, as T: float of f32, uint16_t of bf16, uint8_t of u8; void or std::byte of
+  // any. Throws std::logic_error on another T, so that no kernel takes one type for another.
   template <typename T = float>
   T* data() const {
     if constexpr (!std::is_void_v<T> && !std::is_same_v<T, std::byte>) require_bytes(sizeof(T));
