@@ -26,7 +26,7 @@ say() { echo "gpu: $*" >&2; }
 # Prints the folders where CUDA's libraries may be, the loader's first.
 cuda_folders() {
   tr : '\n' <<<"${LD_LIBRARY_PATH:-}"
-  ldconfig -p 2>/dev/null | sed -nE 's=.* => (.*)/lib(cudnn|cublasLt)\.so.*=\1=p'
+  ldconfig -p 2>/dev/null | sed -nE 's#.* => (.*)/lib(cudnn|cublasLt)\.so.*#\1#p'
   printf '%s\n' /usr/local/cuda*/{lib64,lib,targets/*/lib} /opt/cuda/lib64
   local found code='import glob, sys; [print(d) for p in sys.path for d in glob.glob(p + "/nvidia/*/lib") + glob.glob(p + "/torch/lib")]'
   for found in "$python" python3 python /opt/conda/bin/python; do "$found" -c "$code" 2>/dev/null || true; done

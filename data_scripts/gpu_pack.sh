@@ -17,10 +17,12 @@ plugin=$build/pipeline/libavsr_cuda.so
 glibc='^(ld-linux-x86-64|libc|libm|libmvec|libdl|libpthread|librt|libutil|libresolv)\.so'
 cuda='^lib(cuda|cudart|cublas|cublasLt|cudnn[a-z_]*|nvrtc|nvJitLink)\.so'
 carried='^lib(stdc\+\+|gcc_s|gomp|gfortran|quadmath|tbb|blas|lapack|dnnl|OpenCL|opencv_(core|imgproc|imgcodecs)|dlib'
-carried+='|av(format|codec|util)|sw(scale|resample)|dav1d|sndfile|FLAC|ogg|vorbis|vorbisenc|opus|mpg123|mp3lame'
+carried+='|av(format|codec|util)|sw(scale|resample)|dav1d|gme|sndfile|FLAC|ogg|vorbis|vorbisenc|opus|mpg123|mp3lame'
 carried+='|jpeg|png16|archive|z|bz2|lzma|lz4|zstd|nettle|acl|boost_program_options|yaml-cpp|fmt)[.-]'
-# OpenCV calls these when it is loaded; in a stand-in they do nothing.
-harmless='^GDALAllRegister$'
+# Called without being needed: when OpenCV is loaded, by FFmpeg to ask whose a file is and what its encoders can do. In a
+# stand-in these answer 0, which says no.
+harmless='^(GDALAllRegister|_ZN7Imf_.*14ChromaticitiesC[12].*|openmpt_(probe_file_header.*|is_extension_supported)'
+harmless+='|(aom|vpx)_codec_(version|get_caps|av1_cx|vp[89]_cx)|x265_api_get.*)$'
 
 die() { echo "gpu_pack: $*" >&2; exit 1; }
 needed() { objdump -p "$1" | awk '$1 == "NEEDED" { print $2 }'; }
@@ -37,23 +39,22 @@ stand_in() {
   symbols "${path_of[$library]}" defined | awk -F '\t' -v library="$library" -v harmless="$harmless" -v versions="$versions" '
     BEGIN {
       print "#include <stdio.h>\n#include <stdlib.h>"
-      print "static __attribute__((used)) long nothing(void) { return 0; }"
-      print "static __attribute__((used)) void left_out(void) {"
-      print "  fputs(\"avsr: " library " is left out of this archive\\n\", stderr);\n  abort();\n}"
+      print "static void left_out(const char* called) {"
+      print "  fprintf(stderr, \"avsr: %s is called, but " library " is left out of this archive\\n\", called);\n  abort();\n}"
     }
     NR == FNR { wanted[$1 "\t" $2] = 1; next }
     !wanted[$1 "\t" $2] || seen[$1 "\t" $2]++ { next }
     $3 == "TLS" { print "gpu_pack: " library ": no stand-in for thread-local " $1 >"/dev/stderr"; exit 1 }
     $3 == "OBJECT" { printf "char data_%d[%d] __asm__(\"%s\");\n", NR, $4, $1 }
     $3 != "OBJECT" {
-      body = $1 ~ harmless ? "nothing" : "left_out"
-      printf "void call_%d(void) __asm__(\"%s\") __attribute__((alias(\"%s\")));\n", NR, $1, body
+      body = $1 ~ harmless ? "return 0;" : "left_out(\"" $1 "\"); return 0;"
+      printf "long call_%d(void) __asm__(\"%s\");\nlong call_%d(void) { %s }\n", NR, $1, NR, body
     }
     $2 != "" { nodes[$2] = nodes[$2] "\"" $1 "\"; " }
     END { printf "" >versions; for (node in nodes) print node " { " nodes[node] "};" >versions }' "$wanted" - >"$code"
   local script=()
   [ ! -s "$versions" ] || script=("-Wl,--version-script=$versions")
-  g++ -x c -shared -fPIC -O1 -s -Wno-attribute-alias -Wl,-soname,"$library" "${script[@]}" -o "$stage/lib/$library" "$code"
+  g++ -x c -shared -fPIC -O1 -s -Wl,-soname,"$library" "${script[@]}" -o "$stage/lib/$library" "$code"
 }
 
 rm -rf "$work"
