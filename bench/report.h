@@ -27,7 +27,7 @@ struct Row {
   Case what;
   std::vector<double> ms;      // a batch, each repeat
   double flop = 0, bytes = 0;  // of a batch, as work_count.h counts them
-  size_t peak_bytes = 0;       // of the device's memory
+  size_t peak_bytes = 0;       // of the device's memory, gradients and optimizer state included in inference too
   std::string problem;         // instead of times: "out of memory", or what else went wrong
 };
 

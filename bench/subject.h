@@ -1,37 +1,28 @@
 // One network of the paper at full size with a random batch, ready to be timed.
 #pragma once
 
-#include <memory>
-
-#include "models/network.h"
-#include "pipeline/input_rule.h"
-#include "pipeline/optimizer.h"
-#include "pipeline/scorer.h"
+#include "pipeline/training_step.h"
 
 namespace avsr::bench {
 
-inline constexpr int kFrames = 29;  // of a clip, as LRW's
+inline constexpr int kFrames = 29, kLabels = 500;  // of a clip and of a network, as LRW's
 
-models::NetworkConfig config_of(models::Streams streams);  // 500 labels
+models::NetworkConfig config_of(models::Streams streams);
 
-// Each call does what the program does with a batch that the loader has made, its upload included.
+// Each call does what the trainer does with a batch that the loader has made, its upload included. All parameters
+// train.
 class Subject {
  public:
   Subject(backend::Backend& backend, models::Streams streams, int batch);
   void infer();
   void train();
-  int64_t parameters() const;
+  int64_t parameters() { return step_.parameters().count(); }
 
  private:
-  models::NetworkConfig config_;
-  pipeline::BatchWriter writer_;
-  pipeline::DeviceBatch inputs_;
-  pipeline::HostBatch host_;
-  pipeline::Scorer scorer_;
-  std::unique_ptr<models::Network> network_;
-  std::unique_ptr<pipeline::OptimizerState> optimizer_;  // made by the first training step, as inference needs none
+  pipeline::TrainingStep step_;
+  pipeline::HostBatch batch_;
   backend::Lengths steps_;
-  int64_t step_ = 0;
+  int64_t steps_done_ = 0;
 };
 
 }  // namespace avsr::bench
