@@ -2,7 +2,7 @@
 #include <iostream>
 
 #include "models/backend/cpu/onednn.h"
-#include "tests/models/backend/bf16_fixture.h"
+#include "tests/models/backend/cpu/bf16_fixture.h"
 
 namespace avsr::backend {
 namespace {

@@ -1,5 +1,5 @@
 #include "models/backend/cpu/onednn.h"
-#include "tests/models/backend/bf16_fixture.h"
+#include "tests/models/backend/cpu/bf16_fixture.h"
 
 namespace avsr::backend {
 namespace {
