@@ -1,8 +1,10 @@
 // The device in the host's memory (Note [Emulation]).
+#include <unistd.h>
+
 #include <cstdlib>
 #include <cstring>
-#include <new>
 
+#include "models/backend/backend.h"
 #include "models/backend/cuda/stream.h"
 
 namespace avsr::backend::cuda {
@@ -18,7 +20,7 @@ Stream::~Stream() = default;
 void* Stream::take(size_t bytes) {
   constexpr size_t kAlignment = 64;
   void* memory = std::aligned_alloc(kAlignment, (bytes / kAlignment + 1) * kAlignment);
-  if (!memory) throw std::bad_alloc();
+  if (!memory) throw OutOfMemory("[emulated] out of memory: no room for " + std::to_string(bytes) + " bytes");
   std::memset(memory, 0xff, bytes);  // NaN: what nobody has written shows
   return memory;
 }
@@ -43,6 +45,8 @@ void Stream::zero(void* memory, size_t bytes) {
 }
 
 void Stream::synchronize() {}
-size_t Stream::total_bytes() const { return 0; }
+size_t Stream::total_bytes() const {
+  return static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGESIZE));
+}
 
 }  // namespace avsr::backend::cuda
