@@ -10,6 +10,7 @@
 #include <stdexcept>
 
 #include "models/backend/cpu/conv_primitives.h"
+#include "models/backend/cpu/gathered_gradient.h"
 #include "models/backend/cpu/layout.h"
 
 namespace avsr::backend::cpu {
@@ -66,6 +67,11 @@ class LibraryConv final : public Conv {
     const Tensor& gradient = map_input(dy, y_shape_, "dy", converted_dy_);
     check_weights(dw);
     const bool bias = !db.empty();
+    if (!bias && input.dtype == DType::bf16 && GatheredGradient::pays(x_shape_, y_shape_)) {
+      if (!gathered_) gathered_.emplace(backend_, spec_, x_shape_, y_shape_);
+      gathered_->add(input.data<uint16_t>(), gradient.data<uint16_t>(), dw.data());
+      return;
+    }
     for_chunks([&](int64_t first, ConvPrimitives& primitives) {
       const ConvOperation& op = primitives.backward_weights(bias);
       const memory dw_blocked = onednn_.scratch(OneDnn::Slot::kGradient, op.weights);
@@ -224,6 +230,7 @@ class LibraryConv final : public Conv {
   Shape x_shape_, y_shape_;
   int64_t in_, out_;                                               // channels, padded to whole blocks
   std::map<int64_t, std::unique_ptr<ConvPrimitives>> primitives_;  // by the number of frames in a chunk
+  std::optional<GatheredGradient> gathered_;
   Tensor converted_x_, converted_dy_, converted_residual_;
 };
 

@@ -1,52 +1,13 @@
 // Linear layers as oneDNN matrix products. In bf16 the operands are rounded to it, and the results are f32.
 #include "models/backend/cpu/cpu_backend.h"
 #include "models/backend/cpu/loops.h"
-#include "models/backend/cpu/onednn.h"
+#include "models/backend/cpu/matrix_product.h"
 
 namespace avsr::backend::cpu {
 namespace {
 
 using dnnl::memory;
 using Tag = memory::format_tag;
-
-// c (m, n) = or += a (m, k) * b (k, n) (+ bias (n)); each operand row-major or, with tag ba, transposed in memory.
-class Product {
- public:
-  Product(CpuBackend& backend, memory::dims sizes, Tag a, Tag b, bool bias, bool accumulate)
-      : onednn_(backend.onednn()) {
-    const int64_t m = sizes[0], k = sizes[1], n = sizes[2];
-    constexpr auto kF32 = memory::data_type::f32;
-    const auto type = backend.precision() == Precision::bf16 ? memory::data_type::bf16 : kF32;
-    a_ = {{m, k}, type, a};
-    b_ = {{k, n}, type, b};
-    c_ = {{m, n}, kF32, Tag::ab};
-    dnnl::primitive_attr attr = user_scratchpad();
-    if (accumulate) {
-      dnnl::post_ops ops;
-      ops.append_sum();
-      attr.set_post_ops(ops);
-    }
-    if (bias) bias_ = {{1, n}, kF32, Tag::ab};
-    const auto described = bias ? describe<dnnl::matmul>(onednn_.engine(), attr, a_, b_, bias_, c_)
-                                : describe<dnnl::matmul>(onednn_.engine(), attr, a_, b_, c_);
-    onednn_.note("linear", described.impl_info_str());
-    scratchpad_ = described.scratchpad_desc();
-    primitive_ = dnnl::matmul(described);
-  }
-
-  void run(const Tensor& a, const Tensor& b, const Tensor& bias, Tensor& c) {
-    std::unordered_map<int, memory> arguments{{DNNL_ARG_SRC, onednn_.memory(a_, a.data<void>())},
-                                              {DNNL_ARG_WEIGHTS, onednn_.memory(b_, b.data<void>())},
-                                              {DNNL_ARG_DST, onednn_.memory(c_, c.data())}};
-    if (!bias.empty()) arguments.emplace(DNNL_ARG_BIAS, onednn_.memory(bias_, bias.data()));
-    onednn_.run(primitive_, scratchpad_, std::move(arguments));
-  }
-
- private:
-  OneDnn& onednn_;
-  memory::desc a_, b_, c_, bias_, scratchpad_;
-  dnnl::matmul primitive_;
-};
 
 class CpuLinear final : public Linear {
  public:
@@ -59,7 +20,7 @@ class CpuLinear final : public Linear {
     backend_.resize(y, {rows, out_});
     if (rows == 0) return;
     product(b.empty() ? Kind::kForward : Kind::kForwardBias, rows)
-        ->run(backend_.as(type(), x, x_), backend_.as(type(), w, w_), b, y);
+        ->run(operand(x, x_), operand(w, w_), b.empty() ? nullptr : b.data(), y.data());
   }
 
   void backward(const Tensor& x, const Tensor& dy, const Tensor& w, bool want_dx, Tensor& dx, Tensor& dw,
@@ -69,9 +30,9 @@ class CpuLinear final : public Linear {
     check_shape("linear", "weight gradients", dw.shape, {out_, in_});
     if (want_dx) backend_.resize(dx, {rows, in_});
     if (rows == 0) return;
-    const Tensor& gradient = backend_.as(type(), dy, dy_);
-    if (want_dx) product(Kind::kData, rows)->run(gradient, backend_.as(type(), w, w_), {}, dx);
-    product(Kind::kWeights, rows)->run(gradient, backend_.as(type(), x, x_), {}, dw);
+    const void* gradient = operand(dy, dy_);
+    if (want_dx) product(Kind::kData, rows)->run(gradient, operand(w, w_), nullptr, dx.data());
+    product(Kind::kWeights, rows)->run(gradient, operand(x, x_), nullptr, dw.data());
     if (!db.empty()) {
       check_shape("linear", "bias gradients", db.shape, {out_});
       add_rows(backend_.as(DType::f32, dy, exact_dy_).data(), rows, out_, db.data());
@@ -87,28 +48,31 @@ class CpuLinear final : public Linear {
     return x.shape[0];
   }
 
-  std::shared_ptr<Product> product(Kind kind, int64_t rows) {
+  std::shared_ptr<MatrixProduct> product(Kind kind, int64_t rows) {
     return products_.get({kind, rows}, [&] {
       switch (kind) {
         case Kind::kForward:
         case Kind::kForwardBias:
-          return std::make_shared<Product>(backend_, memory::dims{rows, in_, out_}, Tag::ab, Tag::ba,
-                                           kind == Kind::kForwardBias, false);
+          return std::make_shared<MatrixProduct>(backend_, memory::dims{rows, in_, out_}, Tag::ab, Tag::ba,
+                                                 kind == Kind::kForwardBias, false);
         case Kind::kData:
-          return std::make_shared<Product>(backend_, memory::dims{rows, out_, in_}, Tag::ab, Tag::ab, false, false);
+          return std::make_shared<MatrixProduct>(backend_, memory::dims{rows, out_, in_}, Tag::ab, Tag::ab, false,
+                                                 false);
         case Kind::kWeights:
           break;
       }
-      return std::make_shared<Product>(backend_, memory::dims{out_, rows, in_}, Tag::ba, Tag::ab, false, true);
+      return std::make_shared<MatrixProduct>(backend_, memory::dims{out_, rows, in_}, Tag::ba, Tag::ab, false, true);
     });
   }
 
-  DType type() const { return backend_.map_type(); }  // of the operands
+  const void* operand(const Tensor& t, Tensor& converted) {
+    return backend_.as(backend_.map_type(), t, converted).data<void>();
+  }
 
   CpuBackend& backend_;
   int64_t in_, out_;
-  Tensor x_, dy_, exact_dy_, w_;                                 // converted
-  KernelCache<std::pair<Kind, int64_t>, Product> products_{64};  // the rows change from batch to batch
+  Tensor x_, dy_, exact_dy_, w_;                                       // converted
+  KernelCache<std::pair<Kind, int64_t>, MatrixProduct> products_{64};  // the rows change from batch to batch
 };
 
 }  // namespace
