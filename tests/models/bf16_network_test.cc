@@ -78,7 +78,7 @@ TEST_F(Bf16Networks, AreCloseToF32) {
       if (!open(Precision::bf16)) GTEST_SKIP() << "this device has no bf16";
       const Results got = run(config, trained);
       EXPECT_LT(distance(got.inferred, right.inferred), 0.03);
-      EXPECT_LT(distance(got.logits, right.logits), 0.06);
+      EXPECT_LT(distance(got.logits, right.logits), 0.1);
       // Batch norm over few values, and four clips at a temporal convolution's end, makes much of small differences.
       EXPECT_LT(distance(got.gradients, right.gradients), config.back_end == BackEnd::recurrent ? 0.2 : 0.4);
       EXPECT_LT(distance(got.statistics, right.statistics), 0.01);
