@@ -78,8 +78,9 @@ int run_evaluate(const Arguments& arguments) {
       "batch", po::value(&settings.batch)->default_value(16), "clips at a time")(
       "workers", po::value(&settings.workers)->default_value(0), "loader threads; 0: half of the cores")(
       "cache-gb", po::value(&settings.cache_gb)->default_value(0),
-      "memory for decoded clips, in GB; 0: half of what there is")("help,h", "this text");
+      "memory for decoded clips, in GB; 0: half of what there is");
   add_device_options(options, device);
+  options.add_options()("help,h", "this text");
   po::options_description hidden;
   hidden.add_options()("model", po::value(&paths)->required(), "");
   po::positional_options_description positions;

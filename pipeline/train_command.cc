@@ -90,9 +90,9 @@ int run_train(const Arguments& arguments) {
       "workers", po::value(&run.workers)->default_value(0), "loader threads; 0: half of the cores")(
       "checkpoint-minutes", po::value(&run.checkpoint_minutes)->default_value(10),
       "between checkpoints inside an epoch")("cache-gb", po::value(&run.cache_gb)->default_value(0),
-                                             "memory for decoded clips, in GB; 0: half of what there is")("help,h",
-                                                                                                          "this text");
+                                             "memory for decoded clips, in GB; 0: half of what there is");
   add_device_options(options, device);
+  options.add_options()("help,h", "this text");
   po::options_description hidden;
   hidden.add_options()("recipe", po::value(&recipe)->required(), "");
   po::positional_options_description positions;

@@ -175,9 +175,9 @@ int run_transcribe(const Arguments& arguments) {
       "allow-damaged", po::bool_switch(&wishes.settings.allow_damaged),
       "transcribe what can be read of a damaged file")(
       "score", po::bool_switch(&wishes.score), "compare with NAME.align beside each file (GRID): word error rate")(
-      "face-model", po::value(&wishes.face_model)->default_value(wishes.face_model), "dlib's 68 landmarks")(
-      "help,h", "this text");
+      "face-model", po::value(&wishes.face_model)->default_value(wishes.face_model), "dlib's 68 landmarks");
   add_device_options(options, wishes.device);
+  options.add_options()("help,h", "this text");
   po::options_description hidden;
   hidden.add_options()("inputs", po::value(&wishes.inputs), "");
   po::positional_options_description positions;

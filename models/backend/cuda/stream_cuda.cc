@@ -22,11 +22,16 @@ bool built_for(int major) {
 }
 
 cudaDeviceProp usable_device(int device) {
+  int driver = 0;
+  if (cudaDriverGetVersion(&driver) != cudaSuccess || driver == 0)
+    throw std::runtime_error("there is no NVIDIA driver on this machine");
   int count = 0;
   if (const cudaError_t status = cudaGetDeviceCount(&count); status != cudaSuccess || count == 0)
-    throw std::runtime_error(status == cudaErrorInsufficientDriver
-                                 ? "the driver is older than CUDA " AVSR_CUDA_VERSION " wants: update it"
-                                 : fmt::format("no GPU: {}", cudaGetErrorString(status)));
+    throw std::runtime_error(
+        status == cudaErrorInsufficientDriver
+            ? fmt::format("the driver is for CUDA {}.{}, older than the {} that this program wants: update the driver",
+                          driver / 1000, driver % 1000 / 10, AVSR_CUDA_VERSION)
+            : fmt::format("no GPU: {}", cudaGetErrorString(status)));
   if (device >= count) throw std::runtime_error(fmt::format("there are {} GPUs, counted from 0", count));
   cudaDeviceProp facts{};
   check(cudaGetDeviceProperties(&facts, device), "device properties");
