@@ -1,4 +1,4 @@
-// Whole networks in bf16 against f32, where the CPU has bf16.
+// Whole networks in bf16 against f32, where the device has bf16.
 #include "tests/models/network_fixture.h"
 
 namespace avsr::models {
@@ -16,7 +16,7 @@ class Bf16Networks : public NetworkFixture {
 
   bool open(Precision precision, int threads = 1) {
     try {
-      backend_ = backend::cpu::make_cpu_backend(threads, precision);
+      backend_ = backend::test::make_test_backend(threads, precision);
     } catch (const std::runtime_error& error) {
       return false;
     }
