@@ -27,9 +27,10 @@ void check_shape(const char* operation, const char* what, const Shape& got, cons
 }
 
 void check_channels_last(const char* operation, const Tensor& t, size_t least_rank) {
-  if (t.layout != Layout::kChannelsLast || t.shape.rank() < least_rank)
-    throw std::invalid_argument(fmt::format("[{}] expected a channels-last tensor of rank {} or more, got shape {}",
-                                            operation, least_rank, t.shape.text()));
+  if (t.layout != Layout::kChannelsLast || t.dtype == DType::u8 || t.shape.rank() < least_rank)
+    throw std::invalid_argument(
+        fmt::format("[{}] expected a channels-last f32 or bf16 tensor of rank {} or more, got shape {}", operation,
+                    least_rank, t.shape.text()));
 }
 
 Shape conv_output_shape(const ConvSpec& spec, const Shape& x) {

@@ -15,7 +15,7 @@ namespace avsr::backend {
 void check_lengths(const char* operation, const Lengths& lengths, int64_t batch, int64_t steps);
 // Throws std::invalid_argument naming the operation, what it is, and both shapes.
 void check_shape(const char* operation, const char* what, const Shape& got, const Shape& expected);
-// Throws std::invalid_argument unless t is channels last and of this rank or more.
+// Throws std::invalid_argument unless t is channels last, f32 or bf16, and of this rank or more.
 void check_channels_last(const char* operation, const Tensor& t, size_t least_rank);
 
 // (N, D, H, W, C) or (N, H, W, C); a 3-D output of depth 1 loses its depth axis. Throws std::invalid_argument where x

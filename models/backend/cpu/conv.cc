@@ -236,25 +236,6 @@ class LibraryConv final : public Conv {
 
 }  // namespace
 
-Shape conv_output_shape(const ConvSpec& spec, const Shape& x) {
-  if (x.rank() < 4 || x.rank() > 5 || x.back() != spec.in_channels)
-    throw std::invalid_argument(
-        fmt::format("[conv] expected x (N, [D,] H, W, {}), got {}", spec.in_channels, x.text()));
-  if (x.rank() == 4 && spec.kernel[0] != 1)
-    throw std::invalid_argument("[conv] a 3-D kernel wants x (N, D, H, W, C), got " + x.text());
-  Shape y = x;
-  for (size_t axis = 1; axis + 1 < x.rank(); ++axis) {
-    const size_t i = x.rank() == 5 ? axis - 1 : axis;  // of the depth, height, width triples
-    y[axis] = (x[axis] + 2 * spec.padding[i] - spec.kernel[i]) / spec.stride[i] + 1;
-    if (x[axis] + 2 * spec.padding[i] < spec.kernel[i])
-      throw std::invalid_argument(
-          fmt::format("[conv] x {} is smaller than the kernel of {} on axis {}", x.text(), spec.kernel[i], axis));
-  }
-  y[x.rank() - 1] = spec.out_channels;
-  if (x.rank() == 5 && y[1] == 1) y = Shape{y[0], y[2], y[3], y[4]};
-  return y;
-}
-
 memory PackedWeights::form(const memory::desc& canonical, const memory::desc& wanted) {
   for (auto& [desc, data] : forms_)
     if (desc == wanted) return onednn_.memory(wanted, data.reserve(wanted.get_size()));

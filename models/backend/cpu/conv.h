@@ -4,14 +4,12 @@
 #include <memory>
 #include <vector>
 
+#include "models/backend/checks.h"
 #include "models/backend/cpu/cpu_backend.h"
 #include "models/backend/cpu/onednn.h"
 #include "models/backend/kernels.h"
 
 namespace avsr::backend::cpu {
-
-// (N, D, H, W, C) or (N, H, W, C); a 3-D output of depth 1 loses its depth axis.
-Shape conv_output_shape(const ConvSpec& spec, const Shape& x);
 
 // Opaque to callers (Conv::pack): scaled weights in the arena's order, and the forms that primitives asked for, made on
 // first use. One packed tensor therefore serves every batch size.

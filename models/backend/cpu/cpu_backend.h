@@ -20,7 +20,7 @@
 #include <vector>
 
 #include "models/backend/backend.h"
-#include "models/backend/cpu/kernel_cache.h"
+#include "models/backend/kernel_cache.h"
 
 namespace avsr::backend::cpu {
 

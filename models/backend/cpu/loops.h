@@ -7,7 +7,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "models/backend/kernels.h"
+#include "models/backend/checks.h"
 
 // Compiles a function for several instruction sets; the loader picks one. (Sanitizers cannot follow the dispatch.)
 #if defined(AVSR_SANITIZE) || !defined(__x86_64__)
@@ -40,23 +40,5 @@ inline void zero_floats(float* to, int64_t count) {
 
 // sum[c] += the sum over rows of x (rows, columns), in row order.
 void add_rows(const float* x, int64_t rows, int64_t columns, float* sum);
-
-// Throws std::invalid_argument unless there is one length in [0, steps] for each clip.
-inline void check_lengths(const char* operation, const Lengths& lengths, int64_t batch, int64_t steps) {
-  const auto prefix = [&] { return "[" + std::string(operation) + "] "; };
-  if (static_cast<int64_t>(lengths.size()) != batch)
-    throw std::invalid_argument(prefix() + "expected " + std::to_string(batch) + " lengths, got " +
-                                std::to_string(lengths.size()));
-  for (int length : lengths)
-    if (length < 0 || length > steps)
-      throw std::invalid_argument(prefix() + "expected lengths of 0 to " + std::to_string(steps) + " steps, got " +
-                                  std::to_string(length));
-}
-
-inline void check_shape(const char* operation, const char* what, const Shape& got, const Shape& expected) {
-  if (got == expected) return;
-  throw std::invalid_argument("[" + std::string(operation) + "] expected " + what + " of shape " + expected.text() +
-                              ", got " + got.text());
-}
 
 }  // namespace avsr::backend::cpu

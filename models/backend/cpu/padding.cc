@@ -14,12 +14,6 @@ Shape with_columns(const Shape& shape, int64_t columns) {
   return other;
 }
 
-void check_channels_last(const char* operation, const Tensor& t, size_t least_rank) {
-  if (t.layout == Layout::kChannelsLast && t.dtype != DType::u8 && t.shape.rank() >= least_rank) return;
-  throw std::invalid_argument("[" + std::string(operation) + "] expected channels-last f32 or bf16 of rank " +
-                              std::to_string(least_rank) + " or more, got shape " + t.shape.text());
-}
-
 // Runs of elements of one type, counted in elements.
 class Elements {
  public:

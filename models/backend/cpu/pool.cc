@@ -1,12 +1,12 @@
 // Pooling on oneDNN.
-#include "models/backend/cpu/pool.h"
-
 #include <fmt/format.h>
 
 #include <map>
 #include <optional>
 #include <stdexcept>
 
+#include "models/backend/checks.h"
+#include "models/backend/cpu/cpu_backend.h"
 #include "models/backend/cpu/layout.h"
 #include "models/backend/cpu/onednn.h"
 
@@ -89,19 +89,6 @@ class CpuPool final : public Pool {
 };
 
 }  // namespace
-
-Shape pool_output_shape(const PoolSpec& spec, const Shape& x) {
-  if (x.rank() != 4) throw std::invalid_argument("[pool] expected x (N, H, W, C), got " + x.text());
-  Shape y = x;
-  for (size_t i = 0; i < 2; ++i) {
-    const int64_t padded = x[i + 1] + 2 * spec.padding[i];
-    if (padded < spec.kernel[i])
-      throw std::invalid_argument(
-          fmt::format("[pool] x {} is smaller than the window of {}", x.text(), spec.kernel[i]));
-    y[i + 1] = (padded - spec.kernel[i]) / spec.stride[i] + 1;
-  }
-  return y;
-}
 
 std::shared_ptr<Pool> CpuBackend::pool(const PoolSpec& spec, const Shape& x) {
   return pools_.get({spec, x.sizes()}, [&] { return std::make_shared<CpuPool>(*this, spec, x); });

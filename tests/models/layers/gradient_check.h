@@ -107,6 +107,8 @@ class LayerFixture : public ::testing::Test {
       arena_.touch();
       return (value - at_start) / signed_step;
     };
+    // Rounding of the sums of run() moves the difference of two slopes by this much.
+    const double rounding = 4 * std::numeric_limits<float>::epsilon() * std::sqrt(dot(probe, probe)) / step;
     int smooth = 0;
     for (int trial = 0; trial < 40 && smooth < 4; ++trial) {
       std::vector<float> direction(start.size());
