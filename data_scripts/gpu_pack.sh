@@ -123,7 +123,7 @@ RUN
 chmod +x "$stage/run"
 
 archive=$work/$name.tar.xz
-tar -C "$work" --sort=name --owner=0 --group=0 --numeric-owner -cf - "$name" | xz -T1 --x86 --lzma2=preset=9e >"$archive"
+tar -C "$work" --sort=name --owner=0 --group=0 --numeric-owner -cf - "$name" | xz -T0 --x86 --lzma2=preset=6 >"$archive"
 bytes=$(stat -c %s "$archive")
 echo "gpu_pack: $((bytes >> 10)) KiB, $(find "$stage/lib" -type f | wc -l) libraries, of them ${#left_out[@]} stand-ins" >&2
 if [ "$bytes" -gt "$most_bytes" ]; then
