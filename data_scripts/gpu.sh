@@ -46,7 +46,7 @@ link_cuda() {
     for folder in "${folders[@]}"; do
       compgen -G "$folder/$library*" >/dev/null || continue
       # the whole folder: cuDNN and nvrtc load further parts of themselves
-      find "$folder" -maxdepth 1 -name 'lib*.so*' -exec ln -sf -t "$root/cuda" {} + 2>/dev/null
+      find "$folder/" -maxdepth 1 -name 'lib*.so*' -exec ln -sf -t "$root/cuda" {} + 2>/dev/null
       break
     done
   done
