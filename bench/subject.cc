@@ -1,5 +1,8 @@
 #include "bench/subject.h"
 
+#include <cmath>
+#include <stdexcept>
+
 #include "bench/random_values.h"
 
 namespace avsr::bench {
@@ -33,7 +36,9 @@ void Subject::infer() { step_.infer(batch_, steps_); }
 void Subject::train() {
   constexpr double kRate = 3e-4;
   ++steps_done_;
-  step_.run(batch_, kRate, steps_done_, static_cast<uint64_t>(steps_done_));
+  const auto outcome = step_.run(batch_, kRate, steps_done_, static_cast<uint64_t>(steps_done_));
+  // Such a step ends before its backward pass.
+  if (!std::isfinite(outcome.score.loss_sum)) throw std::runtime_error("[bench] the loss is not finite");
 }
 
 }  // namespace avsr::bench
