@@ -18,8 +18,7 @@ AlgorithmCache::AlgorithmCache(fs::path file) : file_(std::move(file)) {
     if (tab == std::string::npos) continue;
     std::istringstream values(line.substr(tab + 1));
     Algorithm algorithm;
-    if (values >> algorithm.number >> algorithm.math >> algorithm.workspace_bytes)
-      known_[line.substr(0, tab)] = algorithm;
+    if (values >> algorithm.number >> algorithm.math) known_[line.substr(0, tab)] = algorithm;
   }
 }
 
@@ -38,8 +37,7 @@ void AlgorithmCache::add(const std::string& key, const Algorithm& algorithm) {
   const fs::path temporary = fmt::format("{}.{}", file_.string(), ::getpid());
   {
     std::ofstream out(temporary);
-    for (const auto& [name, its] : known_)
-      out << fmt::format("{}\t{} {} {}\n", name, its.number, its.math, its.workspace_bytes);
+    for (const auto& [name, its] : known_) out << fmt::format("{}\t{} {}\n", name, its.number, its.math);
     out.close();
     if (!out) {
       fs::remove(temporary, ignored);

@@ -1,7 +1,6 @@
 // Which of a library's algorithms was the fastest, measured once on each device and kept on disk.
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -11,7 +10,6 @@ namespace avsr::backend::cuda {
 
 struct Algorithm {
   int number = 0, math = 0;
-  uint64_t workspace_bytes = 0;
   bool operator==(const Algorithm&) const = default;
 };
 

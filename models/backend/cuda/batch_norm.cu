@@ -15,7 +15,7 @@
 namespace avsr::backend::cuda {
 namespace {
 
-constexpr int64_t kFan = 64;
+constexpr int64_t kFan = 16;
 
 // Rows of a (rows, C) view; lengths: null, or the valid rows of each clip of `steps` rows.
 struct Rows {
@@ -122,6 +122,15 @@ struct Factors {
   }
 };
 
+// The values of neighbouring channels, in one load.
+template <int kLanes>
+AVSR_HOST_DEVICE inline Lanes<kLanes> lanes_of(const float& first) {
+  const auto packet = *reinterpret_cast<const Packet<float, kLanes>*>(&first);
+  Lanes<kLanes> lanes;
+  for (int k = 0; k < kLanes; ++k) lanes.of[k] = packet.of[k];
+  return lanes;
+}
+
 struct FinishMoments {
   const Moments* parts;
   int64_t count;
@@ -162,8 +171,8 @@ struct Apply {
     Lanes<kLanes> value{};
     if (rows.valid(row)) {
       value = x.load_lanes<kLanes>(at);
-      for (int k = 0; k < kLanes; ++k)
-        value.of[k] = value.of[k] * factors.scale(channel + k) + factors.shift(channel + k);
+      const auto scale = lanes_of<kLanes>(factors.scale(channel)), shift = lanes_of<kLanes>(factors.shift(channel));
+      for (int k = 0; k < kLanes; ++k) value.of[k] = value.of[k] * scale.of[k] + shift.of[k];
       if (residual) {
         const Lanes<kLanes> added = residual.load_lanes<kLanes>(at);
         for (int k = 0; k < kLanes; ++k) value.of[k] += added.of[k];
@@ -185,10 +194,12 @@ struct Gate {
   AVSR_HOST_DEVICE void apply(const Lanes<kLanes>& x, int64_t at, int64_t channel, Lanes<kLanes>& dz) const {
     if (!relu) return;
     Lanes<kLanes> output;
-    if (y)
+    if (y) {
       output = y.load_lanes<kLanes>(at);
-    else
-      for (int k = 0; k < kLanes; ++k) output.of[k] = x.of[k] * factors.scale(channel + k) + factors.shift(channel + k);
+    } else {
+      const auto scale = lanes_of<kLanes>(factors.scale(channel)), shift = lanes_of<kLanes>(factors.shift(channel));
+      for (int k = 0; k < kLanes; ++k) output.of[k] = x.of[k] * scale.of[k] + shift.of[k];
+    }
     for (int k = 0; k < kLanes; ++k)
       if (!(output.of[k] > 0)) dz.of[k] = 0;
   }
@@ -204,8 +215,8 @@ struct StripGradients {
     const auto [strip, group] = divide(i, strips.channels / kLanes);
     const int64_t channel = group * kLanes, first = strip * strips.length;
     const int64_t last = first + strips.length < strips.rows.count ? first + strips.length : strips.rows.count;
-    Lanes<kLanes> sum{}, product{}, mean;
-    for (int k = 0; k < kLanes; ++k) mean.of[k] = gate.factors.mean(channel + k);
+    Lanes<kLanes> sum{}, product{};
+    const auto mean = lanes_of<kLanes>(gate.factors.mean(channel));
     for (int64_t row = first; row < last; ++row) {
       const int64_t at = row * strips.channels + channel;
       Lanes<kLanes> gradient{};
@@ -268,9 +279,10 @@ struct ApplyGradients {
       const Lanes<kLanes> value = x.load_lanes<kLanes>(at);
       result = dy.load_lanes<kLanes>(at);
       gate.apply(value, at, channel, result);
+      const auto a = lanes_of<kLanes>(slopes.a(channel)), b = lanes_of<kLanes>(slopes.b(channel)),
+                 c = lanes_of<kLanes>(slopes.c(channel)), mean = lanes_of<kLanes>(gate.factors.mean(channel));
       for (int k = 0; k < kLanes; ++k)
-        result.of[k] = slopes.a(channel + k) * result.of[k] +
-                       slopes.b(channel + k) * (value.of[k] - gate.factors.mean(channel + k)) + slopes.c(channel + k);
+        result.of[k] = a.of[k] * result.of[k] + b.of[k] * (value.of[k] - mean.of[k]) + c.of[k];
     }
     dx.store_lanes(at, result);
   }

@@ -143,11 +143,18 @@ class ColumnConv final : public Conv {
     const Tensor& gradient = backend_.as_operand(dy, converted_dy_);
     for_chunks([&](int64_t first, int64_t images, const Tensor& columns) {
       gather(x, first, images, columns);
-      Product product = of_type({.m = spec_.out_channels, .n = g_.columns(), .k = images * g_.positions()});
-      product.transpose_a = product.accumulate = true;
+      // One product an image, then their sum: a single one, small but for its sum over all positions, would keep few of
+      // a GPU's multiprocessors busy.
+      Product product = of_type({.m = spec_.out_channels, .n = g_.columns(), .k = g_.positions(), .count = images});
+      product.transpose_a = true;
       product.output_bf16 = false;
+      product.a_step = g_.positions() * spec_.out_channels;
+      product.b_step = g_.positions() * g_.columns();
+      product.c_step = spec_.out_channels * g_.columns();
+      backend_.resize(parts_, {images, product.c_step});
       backend_.products().run(product, at(gradient, first * g_.positions() * spec_.out_channels), columns.data<void>(),
-                              dw.data<void>());
+                              parts_.data());
+      backend_.add_rows(parts_, images, product.c_step, dw.data());
     });
     if (!db.empty()) backend_.add_rows(dy, dy.shape.count() / spec_.out_channels, spec_.out_channels, db.data());
   }
@@ -221,7 +228,7 @@ class ColumnConv final : public Conv {
   Shape x_shape_, y_shape_;
   Geometry g_{};
   int64_t images_ = 1;  // gathered at once
-  Tensor columns_, converted_w_, converted_dy_, kept_residual_;
+  Tensor columns_, converted_w_, converted_dy_, kept_residual_, parts_;
 };
 
 }  // namespace

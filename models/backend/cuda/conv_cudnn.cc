@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <optional>
 #include <stdexcept>
 #include <vector>
@@ -20,6 +21,7 @@ namespace avsr::backend::cuda {
 namespace {
 
 constexpr size_t kMostWorkspace = size_t{1} << 30;
+constexpr size_t kAlignment = 16;  // bytes, of every address that cuDNN is given
 
 void check(cudnnStatus_t status, const char* what) {
   if (status != CUDNN_STATUS_SUCCESS)
@@ -65,11 +67,18 @@ struct FastConvs::Library {
 
 namespace {
 
+struct Choice {
+  Algorithm algorithm;
+  size_t workspace_bytes = 0;
+};
+
 class CudnnConv final : public Conv {
  public:
   CudnnConv(CudaBackend& backend, cudnnHandle_t library, AlgorithmCache& cache, const std::string& device,
             const ConvSpec& spec, const Shape& x);
 
+  // Whether the library has an algorithm for each pass.
+  bool served();
   Shape output_shape() const override { return y_shape_; }
   void forward(const Tensor& x, const Tensor& w, const Tensor& b, Tensor& y) override;
   void backward_data(const Tensor& dy, const Tensor& w, Tensor& dx) override;
@@ -83,10 +92,29 @@ class CudnnConv final : public Conv {
   const Tensor& operand_x(const Tensor& x);
   const Tensor& operand_w(const Tensor& w);
   void check_weights(const Tensor& w) const;
-  // The algorithm of one pass: known, else the fastest of those that measure() lists. For deterministic runs the first
-  // that is deterministic in the order that rank() gives without measuring, as two measurements may disagree.
-  template <typename Performance, typename Measure, typename Rank>
-  Algorithm choose(std::optional<Algorithm>& chosen, const char* pass, const Measure& measure, const Rank& rank);
+  // One pass: how the library measures its algorithms, ranks them without measuring, and says what one needs.
+  template <typename Performance, typename Measure, typename Rank, typename Workspace>
+  struct Pass {
+    using Result = Performance;
+    const char* name;
+    Measure measure;      // (most, count, found)
+    Rank rank;            // the same
+    Workspace workspace;  // (number, bytes)
+  };
+  template <typename Performance, typename Measure, typename Rank, typename Workspace>
+  static Pass<Performance, Measure, Rank, Workspace> make_pass(const char* name, Measure measure, Rank rank,
+                                                               Workspace workspace) {
+    return {name, measure, rank, workspace};
+  }
+  auto forward_pass(const void* x, const void* w, void* y);
+  auto input_pass(const void* dy, const void* w, void* dx);
+  auto weight_pass(const void* x, const void* dy, void* dw);
+  template <typename P>
+  std::vector<typename P::Result> list(const P& pass, bool measured);
+  // The algorithm of a pass: known, else the fastest measured. For deterministic runs the first that is deterministic
+  // in the library's own ranking, as two measurements may disagree. Sets the math type that goes with it.
+  template <typename P>
+  Choice choose(std::optional<Choice>& chosen, const P& pass);
   void* workspace(size_t bytes) { return backend_.scratch(CudaBackend::Slot::columns, bytes); }
   // True where nothing is to be computed; what measuring takes is counted.
   bool rehearses() {
@@ -94,8 +122,8 @@ class CudnnConv final : public Conv {
     workspace(kMostWorkspace);
     return true;
   }
-  void set_math(const Algorithm& algorithm) {
-    check(cudnnSetConvolutionMathType(conv_, static_cast<cudnnMathType_t>(algorithm.math)), "a math type");
+  void set_math(int math) {
+    check(cudnnSetConvolutionMathType(conv_, static_cast<cudnnMathType_t>(math)), "a math type");
   }
   void convolve(const Tensor& x, const Tensor& w, Tensor& y);
   void input_gradient(const Tensor& dy, const Tensor& w, Tensor& dx);
@@ -113,9 +141,11 @@ class CudnnConv final : public Conv {
   FilterDescriptor w_;
   ConvDescriptor conv_;
   ActivationDescriptor relu_;
-  std::optional<Algorithm> forward_, backward_data_, backward_weights_;
+  cudnnMathType_t math_;  // what the precision allows
+  std::optional<Choice> forward_, backward_data_, backward_weights_;
   bool fuses_ = true;  // until the library says that it does not
-  Tensor folded_x_, folded_w_, folded_dx_, converted_x_, converted_w_, converted_dy_, dw_, converted_bias_;
+  Tensor folded_x_, folded_w_, folded_dx_, converted_x_, converted_w_, converted_dy_, dw_, converted_bias_,
+      kept_residual_;
 };
 
 CudnnConv::CudnnConv(CudaBackend& backend, cudnnHandle_t library, AlgorithmCache& cache, const std::string& device,
@@ -142,15 +172,14 @@ CudnnConv::CudnnConv(CudaBackend& backend, cudnnHandle_t library, AlgorithmCache
   check(cudnnSetConvolution2dDescriptor(conv_, spec.padding[1], spec.padding[2], spec.stride[1], spec.stride[2], 1, 1,
                                         CUDNN_CROSS_CORRELATION, CUDNN_DATA_FLOAT),
         "the convolution");
-  const cudnnMathType_t math = half                                     ? CUDNN_TENSOR_OP_MATH
-                               : backend.precision() == Precision::tf32 ? CUDNN_DEFAULT_MATH
-                                                                        : CUDNN_FMA_MATH;
-  check(cudnnSetConvolutionMathType(conv_, math), "the math type");
+  math_ = half ? CUDNN_TENSOR_OP_MATH : backend.precision() == Precision::tf32 ? CUDNN_DEFAULT_MATH : CUDNN_FMA_MATH;
+  set_math(math_);
   check(cudnnSetActivationDescriptor(relu_, CUDNN_ACTIVATION_RELU, CUDNN_NOT_PROPAGATE_NAN, 0), "ReLU");
   const char* precision = half ? "bf16" : backend.precision() == Precision::tf32 ? "tf32" : "f32";
-  key_ = fmt::format("{}, {}, n{} c{} h{} w{} out{} k{}x{} s{}x{} p{}x{}", device, precision, n, c, h, w,
-                     spec.out_channels, spec.kernel[1], spec.kernel[2], spec.stride[1], spec.stride[2], spec.padding[1],
-                     spec.padding[2]);
+  // Which algorithm is fast depends little on the number of images: batches of ragged clips have another one each time.
+  key_ = fmt::format("{}, {}, n{} c{} h{} w{} out{} k{}x{} s{}x{} p{}x{}", device, precision,
+                     std::bit_ceil(static_cast<unsigned>(std::max(n, 1))), c, h, w, spec.out_channels, spec.kernel[1],
+                     spec.kernel[2], spec.stride[1], spec.stride[2], spec.padding[1], spec.padding[2]);
 }
 
 void CudnnConv::check_weights(const Tensor& w) const {
@@ -167,50 +196,118 @@ const Tensor& CudnnConv::operand_x(const Tensor& x) {
 
 const Tensor& CudnnConv::operand_w(const Tensor& w) {
   check_weights(w);
-  if (!deep()) return backend_.as_operand(w, converted_w_);
+  if (!deep()) {
+    const Tensor& operand = backend_.as_operand(w, converted_w_);
+    if (reinterpret_cast<uintptr_t>(operand.data<void>()) % kAlignment == 0) return operand;
+    backend_.copy(operand, converted_w_);  // out of the arena, where parameters lie without gaps
+    return converted_w_;
+  }
   fold_depth(backend_, w, channels_, folded_w_);
   return folded_w_;
 }
 
-template <typename Performance, typename Measure, typename Rank>
-Algorithm CudnnConv::choose(std::optional<Algorithm>& chosen, const char* pass, const Measure& measure,
-                            const Rank& rank) {
-  const bool fixed = backend_.deterministic();
-  if (!chosen && !fixed) chosen = cache_.find(key_ + ", " + pass);
-  if (chosen) return *chosen;
-  std::vector<Performance> found(16);
+auto CudnnConv::forward_pass(const void* x, const void* w, void* y) {
+  return make_pass<cudnnConvolutionFwdAlgoPerf_t>(
+      "forward",
+      [=, this](int most, int* count, auto* found) {
+        return cudnnFindConvolutionForwardAlgorithmEx(library_, x_, x, w_, w, conv_, y_, y, most, count, found,
+                                                      workspace(kMostWorkspace), kMostWorkspace);
+      },
+      [this](int most, int* count, auto* found) {
+        return cudnnGetConvolutionForwardAlgorithm_v7(library_, x_, w_, conv_, y_, most, count, found);
+      },
+      [this](int number, size_t* bytes) {
+        return cudnnGetConvolutionForwardWorkspaceSize(library_, x_, w_, conv_, y_,
+                                                       static_cast<cudnnConvolutionFwdAlgo_t>(number), bytes);
+      });
+}
+
+auto CudnnConv::input_pass(const void* dy, const void* w, void* dx) {
+  return make_pass<cudnnConvolutionBwdDataAlgoPerf_t>(
+      "backward data",
+      [=, this](int most, int* count, auto* found) {
+        return cudnnFindConvolutionBackwardDataAlgorithmEx(library_, w_, w, y_, dy, conv_, x_, dx, most, count, found,
+                                                           workspace(kMostWorkspace), kMostWorkspace);
+      },
+      [this](int most, int* count, auto* found) {
+        return cudnnGetConvolutionBackwardDataAlgorithm_v7(library_, w_, y_, conv_, x_, most, count, found);
+      },
+      [this](int number, size_t* bytes) {
+        return cudnnGetConvolutionBackwardDataWorkspaceSize(library_, w_, y_, conv_, x_,
+                                                            static_cast<cudnnConvolutionBwdDataAlgo_t>(number), bytes);
+      });
+}
+
+auto CudnnConv::weight_pass(const void* x, const void* dy, void* dw) {
+  return make_pass<cudnnConvolutionBwdFilterAlgoPerf_t>(
+      "backward weights",
+      [=, this](int most, int* count, auto* found) {
+        return cudnnFindConvolutionBackwardFilterAlgorithmEx(library_, x_, x, y_, dy, conv_, w_, dw, most, count, found,
+                                                             workspace(kMostWorkspace), kMostWorkspace);
+      },
+      [this](int most, int* count, auto* found) {
+        return cudnnGetConvolutionBackwardFilterAlgorithm_v7(library_, x_, y_, conv_, w_, most, count, found);
+      },
+      [this](int number, size_t* bytes) {
+        return cudnnGetConvolutionBackwardFilterWorkspaceSize(
+            library_, x_, y_, conv_, w_, static_cast<cudnnConvolutionBwdFilterAlgo_t>(number), bytes);
+      });
+}
+
+// What can serve, the best first. Empty where the library has nothing to say.
+template <typename P>
+std::vector<typename P::Result> CudnnConv::list(const P& pass, bool measured) {
+  set_math(math_);  // the search heeds it, and a choice of another pass may have set its own
+  std::vector<typename P::Result> found(16);
   int count = 0;
   const auto most = static_cast<int>(found.size());
-  check(fixed ? rank(most, &count, found.data()) : measure(most, &count, found.data()), "choosing an algorithm");
-  for (int i = 0; i < count; ++i) {  // the fastest first
-    const Performance& one = found[static_cast<size_t>(i)];
-    if (one.status != CUDNN_STATUS_SUCCESS || one.memory > kMostWorkspace) continue;
-    if (fixed && one.determinism != CUDNN_DETERMINISTIC) continue;
-    chosen = Algorithm{static_cast<int>(one.algo), static_cast<int>(one.mathType), one.memory};
-    if (!fixed) cache_.add(key_ + ", " + pass, *chosen);
-    return *chosen;
+  const cudnnStatus_t status =
+      measured ? pass.measure(most, &count, found.data()) : pass.rank(most, &count, found.data());
+  found.resize(status == CUDNN_STATUS_SUCCESS ? static_cast<size_t>(count) : 0);
+  std::erase_if(found, [&](const auto& one) {
+    return one.status != CUDNN_STATUS_SUCCESS || one.memory > kMostWorkspace ||
+           (math_ == CUDNN_FMA_MATH && one.mathType != CUDNN_FMA_MATH) ||  // f32 means f32
+           (backend_.deterministic() && one.determinism != CUDNN_DETERMINISTIC);
+  });
+  return found;
+}
+
+bool CudnnConv::served() {
+  return !list(forward_pass(nullptr, nullptr, nullptr), false).empty() &&
+         !list(input_pass(nullptr, nullptr, nullptr), false).empty() &&
+         !list(weight_pass(nullptr, nullptr, nullptr), false).empty();
+}
+
+template <typename P>
+Choice CudnnConv::choose(std::optional<Choice>& chosen, const P& pass) {
+  const std::string key = key_ + ", " + pass.name;
+  if (!chosen && !backend_.deterministic()) {
+    if (const auto known = cache_.find(key)) {
+      size_t bytes = 0;
+      set_math(known->math);
+      if (pass.workspace(known->number, &bytes) == CUDNN_STATUS_SUCCESS && bytes <= kMostWorkspace)
+        chosen = Choice{*known, bytes};
+    }
   }
-  throw std::runtime_error(fmt::format("[cuDNN] no algorithm for {}, {}", key_, pass));
+  if (!chosen) {
+    const auto found = list(pass, !backend_.deterministic());
+    if (found.empty()) throw std::runtime_error(fmt::format("[cuDNN] no algorithm for {}", key));
+    const auto& best = found.front();
+    chosen = Choice{{static_cast<int>(best.algo), static_cast<int>(best.mathType)}, best.memory};
+    if (!backend_.deterministic()) cache_.add(key, chosen->algorithm);
+  }
+  set_math(chosen->algorithm.math);
+  return *chosen;
 }
 
 void CudnnConv::convolve(const Tensor& x, const Tensor& w, Tensor& y) {
   backend_.resize_activation(y, y_shape_);
   if (rehearses()) return;
-  const Algorithm a = choose<cudnnConvolutionFwdAlgoPerf_t>(
-      forward_, "forward",
-      [&](int most, int* count, auto* found) {
-        return cudnnFindConvolutionForwardAlgorithmEx(library_, x_, x.data<void>(), w_, w.data<void>(), conv_, y_,
-                                                      y.data<void>(), most, count, found, workspace(kMostWorkspace),
-                                                      kMostWorkspace);
-      },
-      [&](int most, int* count, auto* found) {
-        return cudnnGetConvolutionForwardAlgorithm_v7(library_, x_, w_, conv_, y_, most, count, found);
-      });
-  set_math(a);
+  const Choice c = choose(forward_, forward_pass(x.data<void>(), w.data<void>(), y.data<void>()));
   const float one = 1, zero = 0;
   check(cudnnConvolutionForward(library_, &one, x_, x.data<void>(), w_, w.data<void>(), conv_,
-                                static_cast<cudnnConvolutionFwdAlgo_t>(a.number), workspace(a.workspace_bytes),
-                                a.workspace_bytes, &zero, y_, y.data<void>()),
+                                static_cast<cudnnConvolutionFwdAlgo_t>(c.algorithm.number),
+                                workspace(c.workspace_bytes), c.workspace_bytes, &zero, y_, y.data<void>()),
         "a convolution");
 }
 
@@ -221,21 +318,11 @@ void CudnnConv::forward(const Tensor& x, const Tensor& w, const Tensor& b, Tenso
 
 void CudnnConv::input_gradient(const Tensor& dy, const Tensor& w, Tensor& dx) {
   if (rehearses()) return;
-  const Algorithm a = choose<cudnnConvolutionBwdDataAlgoPerf_t>(
-      backward_data_, "backward data",
-      [&](int most, int* count, auto* found) {
-        return cudnnFindConvolutionBackwardDataAlgorithmEx(library_, w_, w.data<void>(), y_, dy.data<void>(), conv_, x_,
-                                                           dx.data<void>(), most, count, found,
-                                                           workspace(kMostWorkspace), kMostWorkspace);
-      },
-      [&](int most, int* count, auto* found) {
-        return cudnnGetConvolutionBackwardDataAlgorithm_v7(library_, w_, y_, conv_, x_, most, count, found);
-      });
-  set_math(a);
+  const Choice c = choose(backward_data_, input_pass(dy.data<void>(), w.data<void>(), dx.data<void>()));
   const float one = 1, zero = 0;
   check(cudnnConvolutionBackwardData(library_, &one, w_, w.data<void>(), y_, dy.data<void>(), conv_,
-                                     static_cast<cudnnConvolutionBwdDataAlgo_t>(a.number), workspace(a.workspace_bytes),
-                                     a.workspace_bytes, &zero, x_, dx.data<void>()),
+                                     static_cast<cudnnConvolutionBwdDataAlgo_t>(c.algorithm.number),
+                                     workspace(c.workspace_bytes), c.workspace_bytes, &zero, x_, dx.data<void>()),
         "a convolution's gradient of its input");
 }
 
@@ -255,21 +342,11 @@ void CudnnConv::backward_data(const Tensor& dy, const Tensor& w, Tensor& dx) {
 
 void CudnnConv::weight_gradient(const Tensor& x, const Tensor& dy, Tensor& dw) {
   if (rehearses()) return;
-  const Algorithm a = choose<cudnnConvolutionBwdFilterAlgoPerf_t>(
-      backward_weights_, "backward weights",
-      [&](int most, int* count, auto* found) {
-        return cudnnFindConvolutionBackwardFilterAlgorithmEx(library_, x_, x.data<void>(), y_, dy.data<void>(), conv_,
-                                                             w_, dw.data<void>(), most, count, found,
-                                                             workspace(kMostWorkspace), kMostWorkspace);
-      },
-      [&](int most, int* count, auto* found) {
-        return cudnnGetConvolutionBackwardFilterAlgorithm_v7(library_, x_, y_, conv_, w_, most, count, found);
-      });
-  set_math(a);
+  const Choice c = choose(backward_weights_, weight_pass(x.data<void>(), dy.data<void>(), dw.data<void>()));
   const float one = 1, zero = 0;
   check(cudnnConvolutionBackwardFilter(library_, &one, x_, x.data<void>(), y_, dy.data<void>(), conv_,
-                                       static_cast<cudnnConvolutionBwdFilterAlgo_t>(a.number),
-                                       workspace(a.workspace_bytes), a.workspace_bytes, &zero, w_, dw.data<void>()),
+                                       static_cast<cudnnConvolutionBwdFilterAlgo_t>(c.algorithm.number),
+                                       workspace(c.workspace_bytes), c.workspace_bytes, &zero, w_, dw.data<void>()),
         "a convolution's gradient of its weights");
 }
 
@@ -298,16 +375,15 @@ void CudnnConv::pack(const Tensor& w, const Tensor& scale, Tensor& packed) {
 
 bool CudnnConv::infer_fused(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor& residual, Tensor& y) {
   if (!fuses_ || b.empty() || !forward_) return false;  // the first call finds the algorithm
-  set_math(*forward_);
+  set_math(forward_->algorithm.math);
   const Tensor& bias = backend_.as_operand(b, converted_bias_);
   const float one = 1, kept = residual.empty() ? 0 : 1;
   const cudnnStatus_t status = cudnnConvolutionBiasActivationForward(
       library_, &one, x_, x.data<void>(), w_, w.data<void>(), conv_,
-      static_cast<cudnnConvolutionFwdAlgo_t>(forward_->number), workspace(forward_->workspace_bytes),
+      static_cast<cudnnConvolutionFwdAlgo_t>(forward_->algorithm.number), workspace(forward_->workspace_bytes),
       forward_->workspace_bytes, &kept, y_, residual.empty() ? y.data<void>() : residual.data<void>(), bias_,
       bias.data<void>(), relu_, y_, y.data<void>());
-  fuses_ = status != CUDNN_STATUS_NOT_SUPPORTED;
-  if (fuses_) check(status, "a fused convolution");
+  fuses_ = status == CUDNN_STATUS_SUCCESS;  // else it is done in two steps from now on
   return fuses_;
 }
 
@@ -321,8 +397,8 @@ void CudnnConv::infer(const Tensor& x, const Tensor& packed, const Tensor& b, co
   if (relu && same_type && infer_fused(input, packed, b, residual, y)) return;
   Tensor added = residual;
   if (shared) {  // the convolution is about to write there
-    added = Tensor{};
-    backend_.copy(residual, added);
+    backend_.copy(residual, kept_residual_);
+    added = kept_residual_;
   }
   convolve(input, packed, y);
   if (!b.empty() || !residual.empty() || relu) finish_inference(backend_, b, added, relu, y);
@@ -341,7 +417,8 @@ std::shared_ptr<Conv> FastConvs::make(const ConvSpec& spec, const Shape& x) {
   const bool folds =
       x.rank() == 5 && spec.in_channels == 1 && x[1] == spec.kernel[0] && spec.padding[0] == 0 && x[2] > 1;
   if (!flat && !folds) return nullptr;
-  return std::make_shared<CudnnConv>(backend_, library_->handle, library_->cache, library_->device, spec, x);
+  auto conv = std::make_shared<CudnnConv>(backend_, library_->handle, library_->cache, library_->device, spec, x);
+  return conv->served() ? conv : nullptr;
 }
 
 }  // namespace avsr::backend::cuda

@@ -36,9 +36,10 @@ struct Sgd {
   }
 };
 
-constexpr int64_t kStrips = 2048;  // of a sum
+// A sum of squares in two rounds: strip i of kStrips takes the elements i, i + kStrips, …, so that neighbouring threads
+// read neighbours, and kJoined threads join the strips alike.
+constexpr int64_t kStrips = 1 << 17, kJoined = 1024;
 
-// Strip i: the elements i, i + kStrips, …, so that neighbouring threads read neighbours.
 struct SumSquares {
   Elements x;
   int64_t count;
@@ -53,6 +54,16 @@ struct SumSquares {
   }
 };
 
+struct JoinSums {
+  const double* sums;
+  double* joined;
+  AVSR_HOST_DEVICE void operator()(int64_t i) const {
+    double sum = 0;
+    for (int64_t at = i; at < kStrips; at += kJoined) sum += sums[at];
+    joined[i] = sum;
+  }
+};
+
 void check_flat(const char* operation, const Tensor& value, std::initializer_list<const Tensor*> others) {
   for (const Tensor* other : others)
     if (other->shape.count() != value.shape.count())
@@ -63,10 +74,11 @@ void check_flat(const char* operation, const Tensor& value, std::initializer_lis
 }  // namespace
 
 double CudaBackend::sum_of_squares(const Tensor& t) {
-  auto* sums = static_cast<double*>(scratch(Slot::partial, kStrips * sizeof(double)));
+  auto* sums = static_cast<double*>(scratch(Slot::partial, (kStrips + kJoined) * sizeof(double)));
   launch(*stream_, kStrips, SumSquares{Elements(t), t.shape.count(), sums});
-  std::vector<double> host(kStrips);
-  stream_->download(sums, host.data(), kStrips * sizeof(double));
+  launch(*stream_, kJoined, JoinSums{sums, sums + kStrips});
+  std::vector<double> host(kJoined);
+  stream_->download(sums + kStrips, host.data(), kJoined * sizeof(double));
   double total = 0;
   for (const double sum : host) total += sum;
   return total;

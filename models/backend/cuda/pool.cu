@@ -53,27 +53,48 @@ struct AverageForward {
   }
 };
 
-// An index counts x's elements: each gathers from the windows that saw it. saved: null for the average.
+// Windows that see a position: [first, last] of `count`, each `stride` apart and `kernel` long; padded: with the
+// padding added.
+struct Seen {
+  int first, last;
+};
+AVSR_HOST_DEVICE inline Seen windows_of(int padded, int kernel, int stride, int64_t count) {
+  const int first = padded < kernel ? 0 : (padded - kernel) / stride + 1, last = padded / stride;
+  return {first, last < count ? last : static_cast<int>(count) - 1};
+}
+
+// Each element of x gathers from the windows that saw it. An index counts (n, y, x, group of channels). saved: null for
+// the average.
+template <int kLanes>
 struct Backward {
   Window s;
   Elements dy, dx;
   const uint16_t* saved;
   AVSR_HOST_DEVICE void operator()(int64_t i) const {
-    const auto [position, channel] = divide(i, s.c);
+    const auto [position, group] = divide(i, s.c / kLanes);
     const auto [row, ix] = divide(position, s.w);
     const auto [n, iy] = divide(row, s.h);
-    float sum = 0;
-    for (int ky = 0; ky < s.kernel_h; ++ky) {
-      const int y_at = static_cast<int>(iy) + s.padding_h - ky;
-      if (y_at < 0 || y_at % s.stride_h != 0 || y_at / s.stride_h >= s.oh) continue;
-      for (int kx = 0; kx < s.kernel_w; ++kx) {
-        const int x_at = static_cast<int>(ix) + s.padding_w - kx;
-        if (x_at < 0 || x_at % s.stride_w != 0 || x_at / s.stride_w >= s.ow) continue;
-        const int64_t out = ((n * s.oh + y_at / s.stride_h) * s.ow + x_at / s.stride_w) * s.c + channel;
-        if (!saved || saved[out] == ky * s.kernel_w + kx) sum += dy.load(out);
+    const int64_t channel = group * kLanes;
+    const int y = static_cast<int>(iy) + s.padding_h, x = static_cast<int>(ix) + s.padding_w;
+    const Seen rows = windows_of(y, s.kernel_h, s.stride_h, s.oh),
+               columns = windows_of(x, s.kernel_w, s.stride_w, s.ow);
+    Lanes<kLanes> sum{};
+    for (int oy = rows.first; oy <= rows.last; ++oy)
+      for (int ox = columns.first; ox <= columns.last; ++ox) {
+        const int64_t out = ((n * s.oh + oy) * s.ow + ox) * s.c + channel;
+        const Lanes<kLanes> gradient = dy.load_lanes<kLanes>(out);
+        if (!saved) {
+          for (int k = 0; k < kLanes; ++k) sum.of[k] += gradient.of[k];
+          continue;
+        }
+        const int place = (y - oy * s.stride_h) * s.kernel_w + x - ox * s.stride_w;
+        const auto places = *reinterpret_cast<const Packet<uint16_t, kLanes>*>(saved + out);
+        for (int k = 0; k < kLanes; ++k)
+          if (places.of[k] == place) sum.of[k] += gradient.of[k];
       }
-    }
-    dx.store(i, saved ? sum : sum / static_cast<float>(s.kernel_h * s.kernel_w));
+    if (!saved)
+      for (int k = 0; k < kLanes; ++k) sum.of[k] /= static_cast<float>(s.kernel_h * s.kernel_w);
+    dx.store_lanes(position * s.c + channel, sum);
   }
 };
 
@@ -104,8 +125,11 @@ class CudaPool final : public Pool {
     if (largest && (saved.empty() || saved.shape.count() != 2 * y_shape_.count()))
       reject("pool", {"backward wants what forward saved for the same shape"});
     backend_.resize_activation(dx, x_shape_);
-    launch(backend_.stream(), x_shape_.count(),
-           Backward{window_, Elements(dy), Elements(dx), largest ? places(saved) : nullptr});
+    const uint16_t* maxima = largest ? places(saved) : nullptr;
+    if (window_.c % 8 == 0)
+      launch(backend_.stream(), x_shape_.count() / 8, Backward<8>{window_, Elements(dy), Elements(dx), maxima});
+    else
+      launch(backend_.stream(), x_shape_.count(), Backward<1>{window_, Elements(dy), Elements(dx), maxima});
   }
 
  private:

@@ -1,6 +1,8 @@
 // Matrix products by cuBLASLt. It counts columns first, so a row-major c = a b is its c' = b' a'.
 #include <cublasLt.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <map>
 
 #include <fmt/format.h>
@@ -36,6 +38,18 @@ cublasLtMatrixLayout_t layout(int64_t rows, int64_t columns, bool bf16, int64_t 
   return made;
 }
 
+// Bytes, powers of two, that the operands' addresses are multiples of: parameters lie in their arena without gaps, and
+// an algorithm may want more than 4 bytes.
+struct Alignments {
+  uint32_t a, b, c;
+  auto operator<=>(const Alignments&) const = default;
+};
+
+uint32_t alignment_of(const void* address) {
+  const auto bits = reinterpret_cast<uintptr_t>(address);
+  return static_cast<uint32_t>(std::min<uintptr_t>(bits & (~bits + 1), 256));
+}
+
 struct Plan {
   cublasLtMatmulDesc_t operation = nullptr;
   cublasLtMatrixLayout_t a = nullptr, b = nullptr, c = nullptr;
@@ -57,9 +71,14 @@ struct Products::Plans {
   cublasLtHandle_t library = nullptr;
   cublasComputeType_t compute = CUBLAS_COMPUTE_32F;
   void* workspace = nullptr;
-  std::map<Product, Plan> made;
+  struct Key {
+    Product product;
+    Alignments of;
+    auto operator<=>(const Key&) const = default;
+  };
+  std::map<Key, Plan> made;
 
-  const Plan& of(const Product& product);
+  const Plan& of(const Product& product, const Alignments& alignments);
 };
 
 Products::Products(Stream& stream, Precision precision) : stream_(stream), plans_(std::make_unique<Plans>()) {
@@ -74,8 +93,8 @@ Products::~Products() {
   cublasLtDestroy(plans_->library);
 }
 
-const Plan& Products::Plans::of(const Product& product) {
-  const auto [entry, fresh] = made.try_emplace(product);
+const Plan& Products::Plans::of(const Product& product, const Alignments& alignments) {
+  const auto [entry, fresh] = made.try_emplace({product, alignments});
   Plan& plan = entry->second;
   if (!fresh) return plan;
   try {
@@ -97,13 +116,20 @@ const Plan& Products::Plans::of(const Product& product) {
     check(cublasLtMatmulPreferenceSetAttribute(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &kWorkspaceBytes,
                                                sizeof kWorkspaceBytes),
           "a workspace limit");
+    const auto set_alignment = [&](cublasLtMatmulPreferenceAttributes_t operand, uint32_t bytes) {
+      check(cublasLtMatmulPreferenceSetAttribute(preference, operand, &bytes, sizeof bytes), "an alignment");
+    };
+    set_alignment(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, alignments.b);  // its a is our b
+    set_alignment(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, alignments.a);
+    set_alignment(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, alignments.c);
+    set_alignment(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, alignments.c);
     cublasLtMatmulHeuristicResult_t found{};
     int count = 0;
     const cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(library, plan.operation, plan.b, plan.a, plan.c,
                                                                  plan.c, preference, 1, &found, &count);
     cublasLtMatmulPreferenceDestroy(preference);
     check(status, "choosing an algorithm");
-    if (count == 0)
+    if (count == 0 || found.state != CUBLAS_STATUS_SUCCESS)
       throw std::runtime_error(fmt::format("[cuBLASLt] no algorithm for a product of {} x {} x {}", p.m, p.k, p.n));
     plan.algorithm = found.algo;
   } catch (...) {
@@ -115,7 +141,7 @@ const Plan& Products::Plans::of(const Product& product) {
 
 void Products::run(const Product& product, const void* a, const void* b, void* c) {
   if (product.m == 0 || product.n == 0 || product.k == 0 || stream_.rehearsal()) return;
-  const Plan& plan = plans_->of(product);
+  const Plan& plan = plans_->of(product, {alignment_of(a), alignment_of(b), alignment_of(c)});
   const float one = 1, kept = product.accumulate ? 1 : 0;
   check(
       cublasLtMatmul(plans_->library, plan.operation, &one, b, plan.b, a, plan.a, &kept, c, plan.c, c, plan.c,

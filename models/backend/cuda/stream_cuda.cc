@@ -4,6 +4,7 @@
 #include <cudnn.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "models/backend/backend.h"
@@ -43,17 +44,21 @@ cudaDeviceProp usable_device(int device) {
 
 }  // namespace
 
+constexpr size_t kStagingBytes = size_t{8} << 20;
+
 // Pinned memory that uploads go through, so that the host's memory is free at once and nothing waits for the device
 // unless two uploads are still under way.
 struct Stream::Staging {
   struct Place {
     void* memory = nullptr;
-    size_t bytes = 0;
     cudaEvent_t copied = nullptr;
   };
 
   Staging() {
-    for (Place& place : places) check(cudaEventCreateWithFlags(&place.copied, cudaEventDisableTiming), "an event");
+    for (Place& place : places) {
+      check(cudaMallocHost(&place.memory, kStagingBytes), "pinned memory");
+      check(cudaEventCreateWithFlags(&place.copied, cudaEventDisableTiming), "an event");
+    }
   }
   ~Staging() {
     for (Place& place : places) {
@@ -65,15 +70,9 @@ struct Stream::Staging {
   Staging& operator=(const Staging&) = delete;
 
   // The next place, once what it held last is on the device.
-  Place& next(size_t bytes) {
-    Place& place = places[turn++ % 2];
+  const Place& next() {
+    const Place& place = places[turn++ % 2];
     check(cudaEventSynchronize(place.copied), "an upload");
-    if (place.bytes < bytes) {
-      cudaFreeHost(place.memory);
-      place = {nullptr, 0, place.copied};
-      check(cudaMallocHost(&place.memory, bytes), "pinned memory");
-      place.bytes = bytes;
-    }
     return place;
   }
 
@@ -118,16 +117,22 @@ void* Stream::take(size_t bytes) {
 }
 
 void Stream::give(void* memory) noexcept {
-  cudaFree(memory);  // waits for the work that may still use it
+  cudaStreamSynchronize(static_cast<cudaStream_t>(handle_));  // work under way may still use it
+  cudaFree(memory);
 }
 
 void Stream::upload(const void* host, void* device, size_t bytes) {
   if (bytes == 0 || rehearsal_) return;
   const auto stream = static_cast<cudaStream_t>(handle_);
-  const Staging::Place& place = staging_->next(bytes);
-  std::memcpy(place.memory, host, bytes);
-  check(cudaMemcpyAsync(device, place.memory, bytes, cudaMemcpyHostToDevice, stream), "copying to the device");
-  check(cudaEventRecord(place.copied, stream), "an event");
+  // In pieces: while one travels, the next is copied to its place.
+  for (size_t done = 0; done < bytes; done += kStagingBytes) {
+    const size_t piece = std::min(kStagingBytes, bytes - done);
+    const Staging::Place& place = staging_->next();
+    std::memcpy(place.memory, static_cast<const std::byte*>(host) + done, piece);
+    check(cudaMemcpyAsync(static_cast<std::byte*>(device) + done, place.memory, piece, cudaMemcpyHostToDevice, stream),
+          "copying to the device");
+    check(cudaEventRecord(place.copied, stream), "an event");
+  }
 }
 
 void Stream::download(const void* device, void* host, size_t bytes) {
