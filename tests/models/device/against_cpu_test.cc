@@ -84,7 +84,7 @@ TEST_P(AgainstCpu, OutputsGradientsAndStatistics) {
   for (const auto& [name, values] : expected) {
     const bool gradient = name.starts_with("gradient/");
     // A gradient that vanishes by construction (a bias before a batch norm) has no scale of its own.
-    const double tolerance = gradient ? 2e-3 * std::max(largest(values), 1e-3 * steepest) : 1e-4;
+    const double tolerance = gradient ? 5e-3 * std::max(largest(values), 1e-3 * steepest) : 1e-4;
     ASSERT_EQ(got.at(name).size(), values.size()) << name;
     for (size_t i = 0; i < values.size(); ++i) ASSERT_NEAR(got.at(name)[i], values[i], tolerance) << name << " " << i;
   }
