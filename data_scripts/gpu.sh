@@ -13,8 +13,8 @@ usage() { cat <<'TEXT'
 ./run gpu bench [--minutes M] [--out DIR] [-- OPTIONS of network_bench]
                                               times the networks; beside PyTorch where $AVSR_PYTHON (else python3) has torch
 ./run gpu train --data DIR [--recipe NAME] [--precision P] [--minutes M] [--out DIR] [-- OPTIONS of avsr train]
-                                              trains on the folder that `avsr prepare` made, then evaluates in noise; stopped
-                                              by its minutes it goes on when called again
+                                              trains on the folder that `avsr prepare` made (recipe words-full, bf16), then
+                                              evaluates in noise; stopped by its minutes it goes on when called again
 Each takes at most M minutes (9) and writes its tables and logs into DIR ($OUT, else out/gpu).
 TEXT
 }
@@ -89,7 +89,7 @@ fi
 # ---- commands -------------------------------------------------------------------------------------------------------
 
 read_options() {
-  minutes=9 out=${OUT:-out/gpu} data='' recipe=words-small precision=bf16 rest=()
+  minutes=9 out=${OUT:-out/gpu} data='' recipe=words-full precision=bf16 rest=()
   while [ $# -gt 0 ]; do
     case "$1" in
       --) rest=("${@:2}"); return ;;
