@@ -42,6 +42,19 @@ TEST(MemoryPlan, TheCpuHasNone) {
   EXPECT_FALSE(plan_memory(*open_device({"cpu", 1}), recipe, recipe.stages[0], small_rule(), 2, kSmallFrames));
 }
 
+// The paper's networks, all trained at once: 5.6 GiB in bf16 at its batch of 36, so that an 8 GiB GPU will do.
+TEST(MemoryPlan, ThePapersJointStageFitsASmallGpu) {
+  const Recipe recipe = load_recipe("lrw-paper");
+  InputRule rule;
+  rule.geometry = recipe.data.geometry;
+  const auto backend = backend::cuda::make_emulated_backend(backend::Precision::bf16);
+  const auto plan = plan_memory(*backend, recipe, recipe.stages.back(), rule, 500, recipe.data.window_frames);
+  ASSERT_TRUE(plan);
+  EXPECT_EQ(plan->batch, 36);
+  EXPECT_LT(plan->needed, size_t{6} << 30);
+  EXPECT_GT(plan->needed, size_t{4} << 30);
+}
+
 TEST(MemoryPlan, SaysHowManyClipsFit) {
   EXPECT_EQ(fitting_batch(1000, 100, 1000, 32), 32);
   EXPECT_EQ(fitting_batch(1000, 190, 1090, 11), 10);  // 100 and 90 more a clip

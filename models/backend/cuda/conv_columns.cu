@@ -9,6 +9,7 @@ namespace avsr::backend::cuda {
 namespace {
 
 constexpr int64_t kColumnBytes = int64_t{1} << 28;  // of scratch memory for gathered inputs
+constexpr int64_t kFewWeights = 1 << 15;
 
 // All axes of a convolution; a 2-D one has depth 1.
 struct Geometry {
@@ -143,18 +144,7 @@ class ColumnConv final : public Conv {
     const Tensor& gradient = backend_.as_operand(dy, converted_dy_);
     for_chunks([&](int64_t first, int64_t images, const Tensor& columns) {
       gather(x, first, images, columns);
-      // One product an image, then their sum: a single one, small but for its sum over all positions, would keep few of
-      // a GPU's multiprocessors busy.
-      Product product = of_type({.m = spec_.out_channels, .n = g_.columns(), .k = g_.positions(), .count = images});
-      product.transpose_a = true;
-      product.output_bf16 = false;
-      product.a_step = g_.positions() * spec_.out_channels;
-      product.b_step = g_.positions() * g_.columns();
-      product.c_step = spec_.out_channels * g_.columns();
-      backend_.resize(parts_, {images, product.c_step});
-      backend_.products().run(product, at(gradient, first * g_.positions() * spec_.out_channels), columns.data<void>(),
-                              parts_.data());
-      backend_.add_rows(parts_, images, product.c_step, dw.data());
+      sum_weight_gradients(at(gradient, first * g_.positions() * spec_.out_channels), columns, images, dw);
     });
     if (!db.empty()) backend_.add_rows(dy, dy.shape.count() / spec_.out_channels, spec_.out_channels, db.data());
   }
@@ -201,14 +191,35 @@ class ColumnConv final : public Conv {
   void for_chunks(const Run& run) {
     for (int64_t first = 0; first < g_.n; first += images_) {
       const int64_t images = std::min(images_, g_.n - first);
-      backend_.resize(columns_, {images * g_.positions(), g_.columns()}, type());
-      run(first, images, columns_);
+      run(first, images, backend_.scratch(CudaBackend::Slot::columns, {images * g_.positions(), g_.columns()}, type()));
     }
   }
 
   void gather(const Tensor& x, int64_t first, int64_t images, const Tensor& columns) {
     launch(backend_.stream(), images * g_.positions() * g_.columns(),
            GatherColumns{g_, first, Elements(x), Elements(columns)});
+  }
+
+  // dw += dy^T columns.
+  void sum_weight_gradients(const void* dy, const Tensor& columns, int64_t images, Tensor& dw) {
+    Product product = of_type({.m = spec_.out_channels, .n = g_.columns(), .k = images * g_.positions()});
+    product.transpose_a = true;
+    product.output_bf16 = false;
+    if (product.m * product.n > kFewWeights) {
+      product.accumulate = true;
+      backend_.products().run(product, dy, columns.data<void>(), dw.data<void>());
+      return;
+    }
+    // A small product but for its sum over all positions would keep few of a GPU's multiprocessors busy: one an image,
+    // then their sum.
+    product.k = g_.positions();
+    product.count = images;
+    product.a_step = g_.positions() * spec_.out_channels;
+    product.b_step = g_.positions() * g_.columns();
+    product.c_step = product.m * product.n;
+    const Tensor parts = backend_.scratch(CudaBackend::Slot::gradient, {images, product.c_step}, DType::f32);
+    backend_.products().run(product, dy, columns.data<void>(), parts.data());
+    backend_.add_rows(parts, images, product.c_step, dw.data());
   }
 
   void convolve(const Tensor& x, const Tensor& weights, Tensor& y) {
@@ -228,7 +239,7 @@ class ColumnConv final : public Conv {
   Shape x_shape_, y_shape_;
   Geometry g_{};
   int64_t images_ = 1;  // gathered at once
-  Tensor columns_, converted_w_, converted_dy_, kept_residual_, parts_;
+  Tensor converted_w_, converted_dy_, kept_residual_;
 };
 
 }  // namespace

@@ -84,6 +84,11 @@ void* CudaBackend::scratch(Slot slot, size_t bytes) {
   return buffer->data();
 }
 
+Tensor CudaBackend::scratch(Slot slot, const Shape& shape, DType type) {
+  scratch(slot, static_cast<size_t>(shape.count()) * bytes_of(type));
+  return {.shape = shape, .dtype = type, .buffer = scratch_[static_cast<size_t>(slot)]};
+}
+
 std::shared_ptr<Conv> CudaBackend::conv(const ConvSpec& spec, const Shape& x) {
   return convs_.get({spec, x.sizes()}, [&] {
     static_cast<void>(conv_output_shape(spec, x));  // throws where x does not fit

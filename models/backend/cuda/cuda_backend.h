@@ -84,6 +84,7 @@ class CudaBackend final : public Backend {
   // kernel of this folder asks. The slots are independent.
   enum class Slot : uint8_t { columns, gradient, partial, partial2, bias, other };
   void* scratch(Slot slot, size_t bytes);
+  Tensor scratch(Slot slot, const Shape& shape, DType type);
   // sum[c] += the sum over rows of x (rows, columns), in an order that depends on the shape alone.
   void add_rows(const Tensor& x, int64_t rows, int64_t columns, float* sum);
 
