@@ -68,6 +68,12 @@ std::unique_ptr<backend::Backend> open_device(const DeviceChoice& choice, std::s
       if (auto backend = open_cuda({0, precision, deterministic})) return backend;
     } catch (const std::runtime_error& error) {
       if (why_no_gpu) *why_no_gpu = error.what();
+      if (precision == backend::Precision::f32) return open_cpu();
+      try {
+        return open_cpu();
+      } catch (const std::runtime_error& cpu) {
+        throw std::runtime_error(fmt::format("{}; and no GPU is used: {}", cpu.what(), error.what()));
+      }
     }
     return open_cpu();
   }
@@ -95,7 +101,7 @@ void add_device_options(boost::program_options::options_description& options, De
   };
   options.add_options()("device", po::value(&choice.name)->default_value(choice.name), "auto, cpu, cuda or cuda:N")(
       "precision", po::value<std::string>()->default_value("f32")->notifier(set_precision),
-      "f32, tf32 (GPU) or bf16 (half the memory and faster; CPUs with AVX512-BF16 or AMX)")(
+      "f32, tf32 (GPUs) or bf16 (faster, in half the memory; GPUs, and CPUs with AVX512-BF16 or AMX)")(
       "deterministic", po::bool_switch(&choice.deterministic),
       "equal runs on one GPU give equal bits (a little slower; the CPU always does)")(
       "threads", po::value(&choice.threads)->default_value(0), "compute threads on the CPU; 0: all cores");

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <stdexcept>
 
 #include "pipeline/training_step.h"
 
@@ -22,6 +23,8 @@ size_t bytes_of_step(const backend::Backend& backend, const Recipe& recipe, cons
   step.writer().begin(std::vector<int>(static_cast<size_t>(clips), frames), batch);
   batch.labels.assign(static_cast<size_t>(clips), 0);
   step.run(batch, stage.rate, 1, 0);
+  backend::Lengths steps;
+  step.infer(batch, steps);  // validation
   return rehearsal->memory().peak;
 }
 
@@ -33,14 +36,29 @@ std::string MemoryPlan::text() const {
 
 std::optional<MemoryPlan> plan_memory(const backend::Backend& backend, const Recipe& recipe, const Stage& stage,
                                       const InputRule& rule, int labels, int frames) {
-  if (!backend.rehearsal()) return std::nullopt;
+  if (backend.memory().total == 0 || !backend.rehearsal()) return std::nullopt;
   const auto bytes = [&](int clips) { return bytes_of_step(backend, recipe, stage, rule, labels, frames, clips); };
   MemoryPlan plan{.needed = bytes(stage.batch), .total = backend.memory().total, .batch = stage.batch};
   const auto room = static_cast<size_t>((1 - kKept) * static_cast<double>(plan.total));
-  plan.fitting_batch = plan.total == 0 || plan.needed <= room
+  plan.fitting_batch = plan.needed <= room
                            ? stage.batch
                            : fitting_batch(room, stage.batch > 1 ? bytes(1) : plan.needed, plan.needed, stage.batch);
   return plan;
+}
+
+void require_memory(const backend::Backend& backend, const Recipe& recipe, const Stage& stage, const InputRule& rule,
+                    int labels, int frames, const std::function<void(const std::string&)>& say) {
+  const auto plan = plan_memory(backend, recipe, stage, rule, labels, frames);
+  if (!plan) return;
+  if (say) say(fmt::format("stage {}: memory {}", stage.name, plan->text()));
+  if (plan->fits()) return;
+  const char* bf16 = backend.precision() == backend::Precision::bf16 ? "" : ", or --precision bf16";
+  throw std::runtime_error(fmt::format("[train] stage '{}' needs {}: {}{}", stage.name, plan->text(),
+                                       plan->fitting_batch > 0
+                                           ? fmt::format("about {} clips would fit; use --set stages.{}.batch={}",
+                                                         plan->fitting_batch, stage.name, plan->fitting_batch)
+                                           : "not even one clip fits; use a smaller network",
+                                       bf16));
 }
 
 int fitting_batch(size_t room, size_t one, size_t needed, int batch) {

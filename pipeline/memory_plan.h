@@ -1,7 +1,9 @@
 // What training a stage takes of a device's memory, found before it starts by rehearsing a step on a back end that only
-// counts (Backend::rehearsal).
+// counts (Backend::rehearsal). An estimate: what a run has kept of earlier stages, and batches of other sizes, come on
+// top.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -19,9 +21,12 @@ struct MemoryPlan {
   std::string text() const;  // "about 12.3 of 79.2 GiB for batches of 128 clips"
 };
 
-// frames: of the longest clip. No value on a device that cannot rehearse.
+// frames: of the longest clip. Training and validation take a batch each. No value on a device that cannot rehearse.
 std::optional<MemoryPlan> plan_memory(const backend::Backend& backend, const Recipe& recipe, const Stage& stage,
                                       const InputRule& rule, int labels, int frames);
+// Says what the stage takes. Throws std::runtime_error with the batch that would do where it does not fit.
+void require_memory(const backend::Backend& backend, const Recipe& recipe, const Stage& stage, const InputRule& rule,
+                    int labels, int frames, const std::function<void(const std::string&)>& say);
 
 // Most clips of a batch that fit into `room` bytes, when one clip needs `one` and `batch` clips need `needed`; less
 // than batch where needed is more than room.

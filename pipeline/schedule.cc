@@ -1,4 +1,5 @@
 #include "pipeline/schedule.h"
+#include "pipeline/memory_plan.h"
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
@@ -43,6 +44,7 @@ class Schedule {
 
   bool run() {
     if (!open_data()) return false;
+    check_memory();
     for (const Stage* stage : chosen_) {
       if (finished(stage->name)) {
         say(fmt::format("stage {} is finished already", stage->name));
@@ -203,6 +205,17 @@ class Schedule {
     say(fmt::format("note: the word clips have {} frames (median), the recipe says {}: the models will look at {}",
                     whole, wanted, whole));
     return whole;
+  }
+
+  // Of every stage, before the first one trains.
+  void check_memory() const {
+    int frames = 1;
+    for (const Dataset* data : {training_.get(), validation_.get()})
+      for (const Sample& sample : data->samples()) frames = std::max(frames, sample.frames);
+    for (const Stage* stage : chosen_)
+      if (!finished(stage->name))
+        require_memory(backend_, recipe_, *stage, rule_, static_cast<int>(training_->labels().size()), frames,
+                       settings_.reporter.say);
   }
 
   bool run_stage(const Stage& stage) {

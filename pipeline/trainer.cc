@@ -13,7 +13,6 @@
 #include "io/atomic_file.h"
 #include "models/checkpoint.h"
 #include "models/model_file.h"
-#include "pipeline/memory_plan.h"
 #include "pipeline/progress.h"
 #include "pipeline/training_step.h"
 #include "preprocessing/random.h"
@@ -275,34 +274,11 @@ class StageTrainer {
   StageProgress progress_;
 };
 
-int longest_example(const Dataset& data) {
-  int frames = 1;
-  for (const Sample& sample : data.samples()) frames = std::max(frames, sample.frames);
-  return frames;
-}
-
-// Says what the stage takes of a GPU's memory; throws before anything is done where that is more than there is.
-void check_memory(const backend::Backend& backend, const StageSettings& settings) {
-  const Stage& stage = *settings.stage;
-  const auto plan = plan_memory(backend, *settings.recipe, stage, settings.rule, labels_of(settings),
-                                longest_example(*settings.training));
-  if (!plan) return;
-  if (settings.reporter.say) settings.reporter.say(fmt::format("stage {}: memory {}", stage.name, plan->text()));
-  if (plan->fits()) return;
-  throw std::runtime_error(
-      fmt::format("[train] stage '{}' needs {}: {}", stage.name, plan->text(),
-                  plan->fitting_batch > 0
-                      ? fmt::format("about {} clips would fit; use --set stages.{}.batch={}, or --precision bf16",
-                                    plan->fitting_batch, stage.name, plan->fitting_batch)
-                      : "not even one clip fits; use a smaller network, or --precision bf16"));
-}
-
 }  // namespace
 
 StageResult train_stage(backend::Backend& backend, const StageSettings& settings) {
   std::filesystem::create_directories(settings.folder);
   io::remove_abandoned_temporaries(settings.folder.string());
-  check_memory(backend, settings);
   return StageTrainer(backend, settings).run();
 }
 

@@ -45,7 +45,7 @@ struct GpuSettings {
 struct MemoryUse {
   size_t used = 0;   // what the back end holds now: its tensors, and on a GPU its kernels' workspaces
   size_t peak = 0;   // the most that this was since the back end was opened or restart_peak() called
-  size_t total = 0;  // of the device
+  size_t total = 0;  // that it may use of the device, others' use taken off
 };
 
 // The device has no room for an allocation. The text names its size, what is in use and what the device has.
@@ -89,7 +89,7 @@ class Backend {
   virtual int64_t images_at_once() const = 0;
 
   // ---- element-wise and data movement. Outputs are resized unless the comment says "in place".
-  virtual void fill(Tensor& t, float value) = 0;                  // in place
+  virtual void fill(Tensor& t, float value) = 0;                  // in place; f32
   virtual void copy(const Tensor& x, Tensor& y) = 0;              // y = x, keeps the layout of x
   virtual void to_channels_last(const Tensor& x, Tensor& y) = 0;  // y = x in the public layout
   virtual void add(const Tensor& x, Tensor& y) = 0;               // in place: y += x (same layout)

@@ -45,7 +45,7 @@ class Stream {
   size_t bytes_in_use() const { return bytes_in_use_; }
   size_t peak_bytes() const { return peak_bytes_; }
   void restart_peak() { peak_bytes_ = bytes_in_use_; }
-  size_t total_bytes() const;               // of the device
+  size_t total_bytes() const;               // that it may use of the device
   void* handle() const { return handle_; }  // cudaStream_t
 
  private:

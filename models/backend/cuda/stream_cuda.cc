@@ -109,7 +109,7 @@ void* Stream::take(size_t bytes) {
     const auto gibibytes = [](size_t count) { return static_cast<double>(count) / (1 << 30); };
     throw OutOfMemory(fmt::format(
         "[{}] out of memory: {:.1f} GiB, {:.1f} GiB of it in use here, and {:.2f} GiB more were wanted: use a smaller "
-        "batch, or --precision bf16",
+        "batch or network",
         facts_.name, gibibytes(total_bytes()), gibibytes(bytes_in_use_), gibibytes(bytes)));
   }
   check(status, "memory");
@@ -163,7 +163,7 @@ void Stream::synchronize() {
 
 size_t Stream::total_bytes() const {
   size_t free_bytes = 0, total = 0;
-  return cudaMemGetInfo(&free_bytes, &total) == cudaSuccess ? total : 0;
+  return cudaMemGetInfo(&free_bytes, &total) == cudaSuccess ? std::min(total, free_bytes + bytes_in_use_) : 0;
 }
 
 }  // namespace avsr::backend::cuda
