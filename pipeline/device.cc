@@ -41,10 +41,13 @@ std::unique_ptr<backend::Backend> open_cuda(const backend::GpuSettings& settings
   void* library = load_plugin(problem);
   if (!problem.empty()) throw std::runtime_error(fmt::format("[device] {} cannot be loaded: {}", kPlugin, problem));
   if (!library) return nullptr;
+  using Interface = const char* (*)();
   using Open = backend::Backend* (*)(const backend::GpuSettings*, char*, size_t);
+  const auto interface = reinterpret_cast<Interface>(dlsym(library, "avsr_cuda_interface"));
   const auto open = reinterpret_cast<Open>(dlsym(library, "avsr_open_cuda"));
-  if (!open)
-    throw std::runtime_error(fmt::format("[device] {} has no avsr_open_cuda: it is of another version", kPlugin));
+  if (!interface || !open || std::string(interface()) != AVSR_BACKEND_INTERFACE)
+    throw std::runtime_error(
+        fmt::format("[device] {} is of another version than this program: install both of one build", kPlugin));
   std::array<char, 512> error{};
   std::unique_ptr<backend::Backend> backend(open(&settings, error.data(), error.size()));
   if (!backend)

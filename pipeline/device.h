@@ -21,7 +21,9 @@ struct DeviceChoice {
 // beside the program, in ../lib/avsr of it, and on the loader's path; it exports
 //   extern "C" avsr::backend::Backend* avsr_open_cuda(const avsr::backend::GpuSettings* settings,
 //                                                       char* error, size_t error_bytes)
-// which returns null and one line of text when the device cannot be used.
+// which returns null and one line of text when the device cannot be used, and
+//   extern "C" const char* avsr_cuda_interface()
+// which names the headers that it was built with: of others the program calls nothing.
 // why_no_gpu, where given, gets one line when "auto" found a plug-in or a GPU that it cannot use; else it stays as it
 // is. Throws std::invalid_argument on another name or number of threads, std::runtime_error with one line when the
 // device is absent or has no such precision.

@@ -1,10 +1,12 @@
-// The one symbol of libavsr_cuda.so (pipeline/device.h).
+// The two symbols of libavsr_cuda.so (pipeline/device.h).
 #include <algorithm>
 #include <cstring>
 #include <exception>
 #include <string_view>
 
 #include "models/backend/cuda/cuda_backend.h"
+
+extern "C" __attribute__((visibility("default"))) const char* avsr_cuda_interface() { return AVSR_BACKEND_INTERFACE; }
 
 extern "C" __attribute__((visibility("default"))) avsr::backend::Backend* avsr_open_cuda(
     const avsr::backend::GpuSettings* settings, char* error, size_t error_bytes) {

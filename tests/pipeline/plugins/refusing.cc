@@ -3,6 +3,8 @@
 
 #include "models/backend/backend.h"
 
+extern "C" const char* avsr_cuda_interface() { return AVSR_BACKEND_INTERFACE; }
+
 extern "C" avsr::backend::Backend* avsr_open_cuda(const avsr::backend::GpuSettings* settings, char* error,
                                                   size_t error_bytes) {
   std::snprintf(error, error_bytes, "device %d refuses precision %d", settings->device,
