@@ -26,11 +26,26 @@ void check_shape(const char* operation, const char* what, const Shape& got, cons
         fmt::format("[{}] expected {} of shape {}, got {}", operation, what, expected.text(), got.text()));
 }
 
+void check_spec(const CrossEntropySpec& spec) {
+  if (!(spec.label_smoothing >= 0 && spec.label_smoothing < 1))
+    throw std::invalid_argument(
+        fmt::format("[cross entropy] expected 0 <= label smoothing < 1, got {}", spec.label_smoothing));
+  if (spec.middle_steps < 0)
+    throw std::invalid_argument(
+        fmt::format("[cross entropy] expected 0 or more middle steps, got {}", spec.middle_steps));
+}
+
 void check_channels_last(const char* operation, const Tensor& t, size_t least_rank) {
   if (t.layout != Layout::kChannelsLast || t.dtype == DType::u8 || t.shape.rank() < least_rank)
     throw std::invalid_argument(
         fmt::format("[{}] expected a channels-last f32 or bf16 tensor of rank {} or more, got shape {}", operation,
                     least_rank, t.shape.text()));
+}
+
+Shape with_columns(const Shape& shape, int64_t columns) {
+  Shape other = shape;
+  other[shape.rank() - 1] = columns;
+  return other;
 }
 
 Shape conv_output_shape(const ConvSpec& spec, const Shape& x) {

@@ -18,6 +18,9 @@ void check_shape(const char* operation, const char* what, const Shape& got, cons
 // Throws std::invalid_argument unless t is channels last, f32 or bf16, and of this rank or more.
 void check_channels_last(const char* operation, const Tensor& t, size_t least_rank);
 
+void check_spec(const CrossEntropySpec& spec);  // throws std::invalid_argument on what no loss can be
+
+Shape with_columns(const Shape& shape, int64_t columns);  // the last axis of this size
 // (N, D, H, W, C) or (N, H, W, C); a 3-D output of depth 1 loses its depth axis. Throws std::invalid_argument where x
 // does not fit.
 Shape conv_output_shape(const ConvSpec& spec, const Shape& x);

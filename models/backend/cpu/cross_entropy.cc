@@ -124,12 +124,7 @@ void CpuCrossEntropy::run(const Tensor& logits, const Tensor& targets, const Len
 }  // namespace
 
 std::shared_ptr<CrossEntropy> CpuBackend::cross_entropy(const CrossEntropySpec& spec) {
-  if (!(spec.label_smoothing >= 0 && spec.label_smoothing < 1))
-    throw std::invalid_argument("[cross entropy] expected 0 <= label smoothing < 1, got " +
-                                std::to_string(spec.label_smoothing));
-  if (spec.middle_steps < 0)
-    throw std::invalid_argument("[cross entropy] expected 0 or more middle steps, got " +
-                                std::to_string(spec.middle_steps));
+  check_spec(spec);
   return cross_entropies_.get(spec, [&] { return std::make_shared<CpuCrossEntropy>(*this, spec); });
 }
 

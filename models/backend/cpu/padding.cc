@@ -8,12 +8,6 @@
 namespace avsr::backend::cpu {
 namespace {
 
-Shape with_columns(const Shape& shape, int64_t columns) {
-  Shape other = shape;
-  other[shape.rank() - 1] = columns;
-  return other;
-}
-
 // Runs of elements of one type, counted in elements.
 class Elements {
  public:

@@ -116,12 +116,7 @@ std::shared_ptr<Recurrent> CudaBackend::recurrent(const RecurrentSpec& spec, int
 }
 
 std::shared_ptr<CrossEntropy> CudaBackend::cross_entropy(const CrossEntropySpec& spec) {
-  if (!(spec.label_smoothing >= 0 && spec.label_smoothing < 1))
-    throw std::invalid_argument(
-        fmt::format("[cross entropy] expected 0 <= label smoothing < 1, got {}", spec.label_smoothing));
-  if (spec.middle_steps < 0)
-    throw std::invalid_argument(
-        fmt::format("[cross entropy] expected 0 or more middle steps, got {}", spec.middle_steps));
+  check_spec(spec);
   return cross_entropies_.get(spec, [&] { return make_cross_entropy(*this, spec); });
 }
 

@@ -9,12 +9,6 @@
 namespace avsr::backend::cuda {
 namespace {
 
-Shape with_columns(const Shape& shape, int64_t columns) {
-  Shape other = shape;
-  other[shape.rank() - 1] = columns;
-  return other;
-}
-
 // y (rows, first + second) <-> a (rows, first), b (rows, second); an index counts y's elements.
 struct Concatenate {
   Elements a, b, y;
