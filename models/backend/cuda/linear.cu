@@ -15,7 +15,7 @@ struct AddBias {
   AVSR_HOST_DEVICE void operator()(int64_t i) const { y.store(i, y.load(i) + bias[divide(i, columns).rest]); }
 };
 
-// Sums of strips of rows: (strips, columns), Note [Strips].
+// Sums of strips of rows: (strips, columns), Note [Strips] in batch_norm_items.h.
 struct StripSums {
   Elements x;
   int64_t rows, columns, length;
