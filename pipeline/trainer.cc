@@ -5,15 +5,13 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <limits>
 #include <optional>
-#include <sstream>
 #include <stdexcept>
 
 #include "io/atomic_file.h"
 #include "models/checkpoint.h"
 #include "models/model_file.h"
-#include "pipeline/progress.h"
+#include "pipeline/stage_log.h"
 #include "pipeline/training_step.h"
 #include "preprocessing/random.h"
 
@@ -33,13 +31,6 @@ std::vector<std::optional<double>> levels_of(const DataSettings& data) {
   if (data.clean) levels.emplace_back();
   levels.insert(levels.end(), data.noise_levels_db.begin(), data.noise_levels_db.end());
   return levels;
-}
-
-// Of a line of the log; beyond all epochs where it is damaged.
-int epoch_of(const std::string& line) {
-  const nlohmann::json entry = nlohmann::json::parse(line, nullptr, false);
-  const bool whole = entry.is_object() && entry.contains("epoch") && entry["epoch"].is_number_integer();
-  return whole ? entry["epoch"].get<int>() : std::numeric_limits<int>::max();
 }
 
 backend::CrossEntropySpec without_smoothing(backend::CrossEntropySpec loss) {
@@ -64,7 +55,7 @@ class StageTrainer {
     } else {
       load_parts();
     }
-    trim_log();
+    log_.emplace(settings_.folder / "log.jsonl", stage_, settings_.reporter, progress_.epoch);
   }
 
   StageResult run() {
@@ -79,7 +70,6 @@ class StageTrainer {
 
  private:
   std::filesystem::path checkpoint_path() const { return settings_.folder / "checkpoint.safetensors"; }
-  std::filesystem::path log_path() const { return settings_.folder / "log.jsonl"; }
   std::filesystem::path model_path() const { return settings_.folder / "model.safetensors"; }
   bool out_of_patience() const { return stage_.patience > 0 && progress_.stale_epochs >= stage_.patience; }
   void say(const std::string& line) const {
@@ -207,45 +197,28 @@ class StageTrainer {
   }
 
   void report(const Score& validation, bool better, double training_seconds) {
-    const double clips = static_cast<double>(progress_.clips), loss = progress_.loss_sum / clips;
-    const double accuracy = static_cast<double>(progress_.correct) / clips,
-                 speed = clips / std::max(1e-9, training_seconds);
+    EpochSummary summary;
+    summary.epoch = progress_.epoch;
+    summary.step = progress_.step;
+    summary.rate = rate_at(stage_, progress_.epoch, 0);
+    summary.training = {progress_.loss_sum, progress_.clips, progress_.correct};
+    summary.validation = validation;
+    summary.best = better;
+    summary.training_seconds = training_seconds;
+    summary.seconds = progress_.seconds;
     const double per_epoch = (progress_.total_seconds + progress_.seconds) / (progress_.epoch + 1);
-    const double left = per_epoch * (stage_.epochs - progress_.epoch - 1);
-    say(fmt::format(
-        "{} {}/{}: loss {:.3f}, {:.1f} %; validation loss {:.3f}, {:.1f} %{}; {:.0f} clips/s, {}, stage ends in {}{}",
-        stage_.name, progress_.epoch + 1, stage_.epochs, loss, 100 * accuracy, validation.loss(),
-        100 * validation.accuracy(), better ? " (best)" : "", speed, duration_text(progress_.seconds),
-        stage_.patience > 0 ? "at most " : "", duration_text(left)));
+    summary.stage_seconds_left = per_epoch * (stage_.epochs - progress_.epoch - 1);
+    log_->add(summary);
+    warn_if_blind(summary);
+  }
+
+  void warn_if_blind(const EpochSummary& summary) const {
     const double blind = std::log(static_cast<double>(settings_.training->labels().size()));
-    if (progress_.epoch == 2 && loss > 0.98 * blind)
+    if (summary.epoch == 2 && summary.training.loss() > 0.98 * blind)
       say(fmt::format(
           "warning: after 3 epochs the loss of stage '{}' still stands at ln(labels) = {:.3f}: the network has learned "
           "nothing. Check the data (avsr inspect), or try another rate (now {:g})",
           stage_.name, blind, stage_.rate));
-    const nlohmann::json line{{"epoch", progress_.epoch + 1},
-                              {"step", progress_.step},
-                              {"rate", rate_at(stage_, progress_.epoch, 0)},
-                              {"train_loss", loss},
-                              {"train_accuracy", accuracy},
-                              {"val_loss", validation.loss()},
-                              {"val_accuracy", validation.accuracy()},
-                              {"clips_per_second", speed},
-                              {"seconds", progress_.seconds},
-                              {"best", better}};
-    const std::string old = std::filesystem::exists(log_path()) ? io::read_text_file(log_path().string()) : "";
-    io::write_file_atomically(log_path().string(), std::string_view(old + line.dump() + "\n"));
-  }
-
-  // A run killed between writing the log and the checkpoint repeats that epoch: its old line goes. So does one that is
-  // damaged: it is only there to be looked at.
-  void trim_log() const {
-    if (!std::filesystem::exists(log_path())) return;
-    std::istringstream lines(io::read_text_file(log_path().string()));
-    std::string kept;
-    for (std::string line; std::getline(lines, line);)
-      if (epoch_of(line) <= progress_.epoch) kept += line + "\n";
-    io::write_file_atomically(log_path().string(), std::string_view(kept));
   }
 
   void save_checkpoint() {
@@ -272,6 +245,7 @@ class StageTrainer {
   TrainingStep step_;
   Scorer validation_scorer_;
   StageProgress progress_;
+  std::optional<StageLog> log_;
 };
 
 }  // namespace
