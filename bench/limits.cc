@@ -46,8 +46,7 @@ void measure_copy(backend::Backend& backend, int64_t bytes, int repeats, Limits&
 
 Limits measure_limits(backend::Backend& backend, int repeats) {
   Limits limits;
-  for (const auto& [precision, name] : backend::kPrecisionNames)
-    if (precision == backend.precision()) limits.precision = name;
+  limits.precision = backend::name_of(backend.precision());
   const bool gpu = backend.name() != "cpu";
   measure_product(backend, gpu ? 32768 : 8192, gpu ? 4096 : 2048, repeats, limits);
   measure_copy(backend, gpu ? int64_t{1} << 30 : int64_t{256} << 20, repeats, limits);

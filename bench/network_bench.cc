@@ -62,12 +62,6 @@ auto value_called(const Names& names, const std::string& option, const std::stri
       fmt::format("--{}: expected a list of {}, separated by commas, got {}", option, fmt::join(known, ", "), text));
 }
 
-const char* name_of(backend::Precision precision) {
-  for (const auto& [value, name] : backend::kPrecisionNames)
-    if (value == precision) return name;
-  throw std::invalid_argument("[bench] a precision has no name");
-}
-
 Plan plan_of(const Settings& settings) {
   Plan plan;
   for (const std::string& name : pipeline::split_list(settings.precisions))
@@ -106,7 +100,13 @@ class Benchmark {
     for (const backend::Precision precision : plan_.precisions) {
       if (stop_requested) return;
       const auto backend = open(precision);
-      measure_limits(*backend);
+      try {
+        measure_limits(*backend);
+      } catch (const backend::OutOfMemory& error) {  // others use the device: its networks may fit all the same
+        report_.problems.push_back(fmt::format("the limits in {} were not measured in one of the rounds: {}",
+                                               backend::name_of(precision), error.what()));
+        say(report_.problems.back());
+      }
       for (const models::Streams streams : plan_.networks)
         for (const int batch : plan_.batches) measure_network(*backend, streams, batch);
     }
@@ -154,7 +154,7 @@ class Benchmark {
     std::unique_ptr<bench::Subject> subject;
     for (const Task task : {Task::inference, Task::training}) {
       if (stop_requested || (task == Task::training && settings_.inference_only)) continue;
-      bench::Row& row = row_of({models::name_of(streams), task, name_of(backend.precision()), batch}, streams);
+      bench::Row& row = row_of({models::name_of(streams), task, backend::name_of(backend.precision()), batch}, streams);
       if (!row.problem.empty()) continue;
       try {
         if (!subject) subject = std::make_unique<bench::Subject>(backend, streams, batch);
@@ -183,7 +183,7 @@ class Benchmark {
       if (row.what == what) return row;
     const bench::Work work = bench::work_of_clip(bench::config_of(streams), bench::kFrames);
     const size_t activation = backend::bytes_of(
-        what.precision == name_of(backend::Precision::bf16) ? backend::DType::bf16 : backend::DType::f32);
+        what.precision == backend::name_of(backend::Precision::bf16) ? backend::DType::bf16 : backend::DType::f32);
     bench::Row row;
     row.what = what;
     row.flop = bench::flop_of(work, what.task, what.batch);

@@ -17,12 +17,15 @@ std::string number(double value) {
   return fmt::format("{:.{}f}", value, value < 0.1 ? 4 : value < 1 ? 3 : value < 10 ? 2 : value < 1000 ? 1 : 0);
 }
 
-const Limits& limits_of(const Report& report, const std::string& precision) {
+const Limits* limits_of(const Report& report, const std::string& precision) {
   const auto found = std::find_if(report.limits.begin(), report.limits.end(),
                                   [&](const Limits& limits) { return limits.precision == precision; });
-  if (found == report.limits.end())
-    throw std::invalid_argument(fmt::format("[bench] the device's limits in {} were not measured", precision));
-  return *found;
+  return found == report.limits.end() ? nullptr : &*found;
+}
+
+// "63 %"; nothing where the limit was not measured.
+std::string share(double rate, const std::vector<double>& limits) {
+  return limits.empty() ? "" : fmt::format("{:.0f} %", 100 * rate / median(limits));
 }
 
 std::vector<std::string> forms_of(const Torch& torch) {
@@ -92,11 +95,12 @@ std::string line_of(const Report& report, const Row& row, const std::vector<std:
                                  row.what.batch);
   if (!row.problem.empty())
     return line + fmt::format(" {} | | | | | |", row.problem) + torch_cells(report, row, forms, 0);
-  const Limits& limits = limits_of(report, row.what.precision);
+  const Limits* known = limits_of(report, row.what.precision);
+  const Limits limits = known ? *known : Limits{};
   const double ms = median(row.ms), flop_per_second = 1e3 * row.flop / ms, bytes_per_second = 1e3 * row.bytes / ms;
-  line += fmt::format(" {} | {} | {} | {:.0f} % | {:.0f} % | {} |", number(ms), number(1e3 * row.what.batch / ms),
-                      number(flop_per_second / 1e12), 100 * flop_per_second / median(limits.flop_per_second),
-                      100 * bytes_per_second / median(limits.bytes_per_second),
+  line += fmt::format(" {} | {} | {} | {} | {} | {} |", number(ms), number(1e3 * row.what.batch / ms),
+                      number(flop_per_second / 1e12), share(flop_per_second, limits.flop_per_second),
+                      share(bytes_per_second, limits.bytes_per_second),
                       number(static_cast<double>(row.peak_bytes) / (1 << 30)));
   return line + torch_cells(report, row, forms, ms);
 }
@@ -104,6 +108,7 @@ std::string line_of(const Report& report, const Row& row, const std::vector<std:
 // What the table leaves empty, and why.
 std::string notes(const Report& report) {
   std::string text;
+  for (const std::string& problem : report.problems) text += fmt::format("- {}\n", problem);
   for (const auto& [what, times] : report.torch.times)
     for (const TorchTime& time : times)
       if (!time.problem.empty()) text += fmt::format("- PyTorch {}, {}: {}\n", what.text(), time.form, time.problem);
@@ -196,6 +201,7 @@ nlohmann::json to_json(const Report& report) {
                               {"flop_per_second", limits.flop_per_second},
                               {"bytes_per_second", limits.bytes_per_second}});
   for (const Row& row : report.rows) json["rows"].push_back(to_json(row));
+  if (!report.problems.empty()) json["problems"] = report.problems;
   if (!report.torch.versions.empty() || !report.torch.problem.empty()) json["torch"] = to_json(report.torch);
   return json;
 }

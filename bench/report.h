@@ -56,10 +56,11 @@ struct Report {
   std::map<std::string, int64_t> parameters;  // of each network
   std::vector<Row> rows;
   Torch torch;
+  std::vector<std::string> problems;  // of the whole run, in words
 };
 
-// The limits, the table, and what is missing from it and why. Medians of all repeats. Throws std::invalid_argument when
-// a row's precision has no limits.
+// The limits, the table, and what is missing from it and why. Medians of all repeats. Shares of limits that were not
+// measured are left empty.
 std::string markdown(const Report& report);
 nlohmann::json to_json(const Report& report);
 

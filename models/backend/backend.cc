@@ -8,6 +8,13 @@
 #include "models/backend/bf16.h"
 
 namespace avsr::backend {
+
+const char* name_of(Precision precision) {
+  for (const auto& [value, name] : kPrecisionNames)
+    if (value == precision) return name;
+  throw std::invalid_argument("[backend] a precision has no name");
+}
+
 int gates_of(Cell cell) {
   switch (cell) {
     case Cell::lstm:

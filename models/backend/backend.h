@@ -33,6 +33,7 @@ struct SgdStep {
 enum class Precision : uint8_t { f32, tf32, bf16 };
 inline constexpr std::pair<Precision, const char*> kPrecisionNames[] = {
     {Precision::f32, "f32"}, {Precision::tf32, "tf32"}, {Precision::bf16, "bf16"}};
+const char* name_of(Precision precision);
 
 // How a GPU is used.
 struct GpuSettings {

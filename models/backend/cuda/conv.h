@@ -30,7 +30,7 @@ class FastConvs {
 };
 
 // y = act(y + bias (+ residual)) over rows of `channels`; bias and residual may be empty, residual may be y.
-void finish_inference(CudaBackend& backend, const Tensor& bias, const Tensor& residual, bool relu, Tensor& y);
+void add_bias_and_activate(CudaBackend& backend, const Tensor& bias, const Tensor& residual, bool relu, Tensor& y);
 // to = w[o] * scale[o], in the activation type; scale: (out) or empty.
 void scale_weights(CudaBackend& backend, const Tensor& w, const Tensor& scale, Tensor& to);
 

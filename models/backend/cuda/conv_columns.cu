@@ -120,7 +120,7 @@ class ColumnConv final : public Conv {
   void forward(const Tensor& x, const Tensor& w, const Tensor& b, Tensor& y) override {
     check_weights(w);
     convolve(x, backend_.as_operand(w, converted_w_), y);
-    if (!b.empty()) finish_inference(backend_, b, {}, false, y);
+    if (!b.empty()) add_bias_and_activate(backend_, b, {}, false, y);
   }
 
   void backward_data(const Tensor& dy, const Tensor& w, Tensor& dx) override {
@@ -166,7 +166,7 @@ class ColumnConv final : public Conv {
       }
     }
     convolve(x, packed, y);
-    if (!b.empty() || !residual.empty() || relu) finish_inference(backend_, b, added, relu, y);
+    if (!b.empty() || !residual.empty() || relu) add_bias_and_activate(backend_, b, added, relu, y);
   }
 
  private:
@@ -191,7 +191,8 @@ class ColumnConv final : public Conv {
   void for_chunks(const Run& run) {
     for (int64_t first = 0; first < g_.n; first += images_) {
       const int64_t images = std::min(images_, g_.n - first);
-      run(first, images, backend_.scratch(CudaBackend::Slot::columns, {images * g_.positions(), g_.columns()}, type()));
+      run(first, images,
+          backend_.scratch(CudaBackend::Slot::workspace, {images * g_.positions(), g_.columns()}, type()));
     }
   }
 
@@ -244,7 +245,7 @@ class ColumnConv final : public Conv {
 
 }  // namespace
 
-void finish_inference(CudaBackend& backend, const Tensor& bias, const Tensor& residual, bool relu, Tensor& y) {
+void add_bias_and_activate(CudaBackend& backend, const Tensor& bias, const Tensor& residual, bool relu, Tensor& y) {
   launch(backend.stream(), y.shape.count(),
          Finish{Elements(y), Elements(residual), bias.empty() ? nullptr : bias.data(), y.shape.back(), relu});
 }

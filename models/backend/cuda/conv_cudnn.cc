@@ -115,7 +115,7 @@ class CudnnConv final : public Conv {
   // in the library's own ranking, as two measurements may disagree. Sets the math type that goes with it.
   template <typename P>
   Choice choose(std::optional<Choice>& chosen, const P& pass);
-  void* workspace(size_t bytes) { return backend_.scratch(CudaBackend::Slot::columns, bytes); }
+  void* workspace(size_t bytes) { return backend_.scratch(CudaBackend::Slot::workspace, bytes); }
   // True where nothing is to be computed; what measuring takes is counted.
   bool rehearses() {
     if (!backend_.stream().rehearsal()) return false;
@@ -313,7 +313,7 @@ void CudnnConv::convolve(const Tensor& x, const Tensor& w, Tensor& y) {
 
 void CudnnConv::forward(const Tensor& x, const Tensor& w, const Tensor& b, Tensor& y) {
   convolve(operand_x(x), operand_w(w), y);
-  if (!b.empty()) finish_inference(backend_, b, {}, false, y);
+  if (!b.empty()) add_bias_and_activate(backend_, b, {}, false, y);
 }
 
 void CudnnConv::input_gradient(const Tensor& dy, const Tensor& w, Tensor& dx) {
@@ -401,7 +401,7 @@ void CudnnConv::infer(const Tensor& x, const Tensor& packed, const Tensor& b, co
     added = kept_residual_;
   }
   convolve(input, packed, y);
-  if (!b.empty() || !residual.empty() || relu) finish_inference(backend_, b, added, relu, y);
+  if (!b.empty() || !residual.empty() || relu) add_bias_and_activate(backend_, b, added, relu, y);
 }
 
 bool multiple(int64_t channels) { return channels % kChannelMultiple == 0; }

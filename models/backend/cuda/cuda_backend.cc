@@ -37,11 +37,8 @@ CudaBackend::CudaBackend(const GpuSettings& settings, bool rehearsal)
 CudaBackend::~CudaBackend() = default;
 
 std::string CudaBackend::description() const {
-  for (const auto& [precision, name] : kPrecisionNames)
-    if (precision == settings_.precision)
-      return fmt::format("{}, {}{}", stream_->facts().description, name,
-                         deterministic() ? ", equal runs are equal to the bit" : "");
-  throw std::logic_error("[cuda] a precision has no name");
+  return fmt::format("{}, {}{}", stream_->facts().description, name_of(settings_.precision),
+                     deterministic() ? ", equal runs are equal to the bit" : "");
 }
 
 std::shared_ptr<Buffer> CudaBackend::allocate(size_t bytes) { return std::make_shared<CudaBuffer>(stream_, bytes); }

@@ -82,7 +82,7 @@ class CudaBackend final : public Backend {
   const int* starts_on_device(const Lengths& lengths);
   // Scratch memory of at least so many bytes, shared by all kernels: what a kernel puts there is gone when the next
   // kernel of this folder asks. The slots are independent.
-  enum class Slot : uint8_t { columns, gradient, partial, partial2, bias, other };
+  enum class Slot : uint8_t { workspace, gradient, partial, partial2, bias, other };
   void* scratch(Slot slot, size_t bytes);
   Tensor scratch(Slot slot, const Shape& shape, DType type);
   // sum[c] += the sum over rows of x (rows, columns), in an order that depends on the shape alone.
