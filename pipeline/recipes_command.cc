@@ -22,7 +22,8 @@ int run_recipes(const Arguments& arguments) {
   positions.add("name", 1);
   const Parsed parsed =
       parse_options(arguments, options, hidden, positions,
-                    "avsr recipes [NAME]\n\nLists the built-in recipes, or prints one: a start for your own.",
+                    "avsr recipes [NAME]\n\nLists the built-in recipes, or prints one: a start for your "
+                    "own.\ndocs/recipes.md explains every key.",
                     "avsr recipes words-small > mine.yaml && avsr train mine.yaml --data data --out run");
   if (parsed.help) return 0;
   if (!name.empty()) {

@@ -5,8 +5,10 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <sstream>
 #include <stdexcept>
 
+#include "io/atomic_file.h"
 #include "tests/pipeline/small_corpus.h"
 
 namespace avsr::pipeline {
@@ -71,6 +73,25 @@ TEST(Recipe, AnchorsMayNeitherLoopNorMultiplyNorHide) {
                                      "my.yaml", {});
   EXPECT_EQ(merged.stages.back().optimizer.kind, Optimizer::Kind::adamw) << "the first base wins";
   EXPECT_FLOAT_EQ(merged.stages.back().optimizer.weight_decay, 0.25f);
+}
+
+// The keys that reading knows in a mapping, as it names them when it meets one that is like none of them.
+std::vector<std::string> known_keys(const std::string& mapping) {
+  const std::string text = complaint(small_recipe_text(), {mapping + "zzzzzzzzzzzz=1"});
+  const size_t list = text.find("known are: ");
+  EXPECT_NE(list, std::string::npos) << text;
+  std::vector<std::string> keys;
+  std::stringstream stream(text.substr(list + std::string("known are: ").size()));
+  for (std::string key; std::getline(stream, key, ',');) keys.push_back(key.substr(key.find_first_not_of(' ')));
+  return keys;
+}
+
+TEST(Recipe, EveryKeyIsDocumented) {
+  const std::string reference = io::read_text_file(AVSR_SOURCE_DIR "/docs/recipes.md");
+  for (const char* mapping : {"", "network.", "network.video.", "network.audio.", "network.recurrent.", "data.",
+                              "data.augment.", "data.noise.", "stages.join.", "stages.join.optimizer."})
+    for (const std::string& key : known_keys(mapping))
+      EXPECT_NE(reference.find(fmt::format("`{}`", key)), std::string::npos) << mapping << key;
 }
 
 TEST(Recipe, WrongValuesAreRefused) {
