@@ -55,10 +55,10 @@ Source make_source(const fs::path& root, const fs::path& media, const std::strin
 
 // Adds the sentences of one split list. `own`: the list is the corpus' own, so nothing on it may be absent.
 void add_listed(const fs::path& root, const std::string& split, const fs::path& list,
-                const std::vector<TextLine>& lines, bool own, std::vector<Source>& sources) {
-  for (const TextLine& line : lines) {
+                const std::vector<TextLine>& lines, bool own, Problems* problems, std::vector<Source>& sources) {
+  const auto add_line = [&](const TextLine& line) {
     const std::string entry = trimmed(line.text);
-    if (entry.empty()) continue;
+    if (entry.empty()) return;
     const size_t slash = entry.find('/');
     if (slash == std::string::npos || slash == 0 || slash + 1 == entry.size()) {
       fail_at(list, line.number, "'<speaker>/<id>'", fmt::format("'{}'", entry));
@@ -70,10 +70,11 @@ void add_listed(const fs::path& root, const std::string& split, const fs::path& 
     } else if (own) {
       fail_at(list, line.number, fmt::format("a video {}.mp4, .mpg or .avi", (root / entry).string()), "no such file");
     }
-  }
+  };
+  for (const TextLine& line : lines) add_or_note(problems, [&] { add_line(line); });
 }
 
-void add_others(const fs::path& root, std::vector<Source>& sources) {
+void add_others(const fs::path& root, Problems* problems, std::vector<Source>& sources) {
   if (!fs::is_directory(root / kOthers)) return;
   for (const fs::directory_entry& entry : fs::directory_iterator(root / kOthers)) {
     const fs::path& media = entry.path();
@@ -82,10 +83,11 @@ void add_others(const fs::path& root, std::vector<Source>& sources) {
     }
     const std::string name = media.stem().string();
     const size_t bar = name.find('_');
-    if (bar == std::string::npos) {
-      throw std::runtime_error(fmt::format("{}: expected a name <speaker>_<id>", media.string()));
-    }
-    sources.push_back(make_source(root, media, name.substr(0, bar), name.substr(bar + 1), "other"));
+    add_or_note(problems, [&] {
+      if (bar == std::string::npos)
+        throw std::runtime_error(fmt::format("{}: expected a name <speaker>_<id>", media.string()));
+      sources.push_back(make_source(root, media, name.substr(0, bar), name.substr(bar + 1), "other"));
+    });
   }
 }
 
@@ -126,7 +128,7 @@ bool looks_like_grid(const fs::path& root) {
   return false;
 }
 
-std::vector<Source> list_grid(const fs::path& root) {
+std::vector<Source> list_grid(const fs::path& root, Problems* problems) {
   if (!fs::is_directory(root)) {
     throw std::runtime_error(fmt::format("{}: expected a folder of GRID layout, found a file", root.string()));
   }
@@ -136,14 +138,14 @@ std::vector<Source> list_grid(const fs::path& root) {
     const fs::path list = root / fmt::format("{}.txt", split);
     if (own && !fs::exists(list)) continue;
     add_listed(root, split, own ? list : fs::path(fmt::format("built-in {}.txt", split)),
-               own ? read_lines(list) : split_lines(grid_split(split)), own, sources);
+               own ? read_lines(list) : split_lines(grid_split(split)), own, problems, sources);
   }
-  if (sources.empty()) {
+  if (sources.empty() && (!problems || problems->empty())) {
     throw std::runtime_error(
         fmt::format("{}: expected the sentences named in {}, found none of them", root.string(),
                     own ? "its train.txt, val.txt and test.txt" : "the built-in split of speaker s1"));
   }
-  add_others(root, sources);
+  add_others(root, problems, sources);
   return sources;
 }
 

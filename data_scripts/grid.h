@@ -22,6 +22,6 @@ bool looks_like_grid(const std::filesystem::path& root);
 // "other". The lists are <root>/{train,val,test}.txt (lines `s1/<id>`); a corpus without them uses ours
 // (grid_split.h), which name sentences of speaker s1. A listed sentence that is absent is an error when the
 // lists are the root's own; of ours, what is absent is left out, and none present is an error.
-std::vector<Source> list_grid(const std::filesystem::path& root);
+std::vector<Source> list_grid(const std::filesystem::path& root, Problems* problems = nullptr);
 
 }  // namespace avsr::data_scripts

@@ -69,7 +69,7 @@ bool looks_like_lrw(const fs::path& root) {
   return false;
 }
 
-std::vector<Source> list_lrw(const fs::path& root) {
+std::vector<Source> list_lrw(const fs::path& root, Problems* problems) {
   if (!fs::is_directory(root)) {
     throw std::runtime_error(fmt::format("{}: expected a folder of LRW layout, found a file", root.string()));
   }
@@ -79,11 +79,12 @@ std::vector<Source> list_lrw(const fs::path& root) {
     for (const char* split : kSplits) {
       if (!fs::is_directory(word / split)) continue;
       for (const fs::path& media : sorted_children(word / split)) {
-        if (media.extension() == ".mp4") sources.push_back(make_source(media, word.filename().string(), split));
+        if (media.extension() != ".mp4") continue;
+        add_or_note(problems, [&] { sources.push_back(make_source(media, word.filename().string(), split)); });
       }
     }
   }
-  if (sources.empty()) {
+  if (sources.empty() && (!problems || problems->empty())) {
     throw std::runtime_error(
         fmt::format("{}: expected clips <WORD>/{{train,val,test}}/<WORD>_00001.mp4, found none", root.string()));
   }

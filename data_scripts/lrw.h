@@ -22,7 +22,8 @@ LrwText read_lrw_text(const std::filesystem::path& path);
 bool looks_like_lrw(const std::filesystem::path& root);
 
 // Every .mp4 below root; the word lies in the middle of the 1.16 s clip for the length that .txt gives (a clip
-// without .txt has no word times). Throws std::runtime_error when there is no clip at all.
-std::vector<Source> list_lrw(const std::filesystem::path& root);
+// without .txt has no word times). Throws std::runtime_error when there is no clip at all; problems: see
+// list_sources().
+std::vector<Source> list_lrw(const std::filesystem::path& root, Problems* problems = nullptr);
 
 }  // namespace avsr::data_scripts

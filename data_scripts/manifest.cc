@@ -80,8 +80,9 @@ Source make_source(const fs::path& file, int line, const Row& row) {
   for (const char* column : {"label", "transcript", "speaker"}) check_utf8(file, line, column, value(column));
   Source source;
   source.media_path = file.parent_path() / required("path");
-  source.split = required("split");
-  if (source.split != "train" && source.split != "val" && source.split != "test" && source.split != "other") {
+  source.split = value("split");
+  if (!source.split.empty() && source.split != "train" && source.split != "val" && source.split != "test" &&
+      source.split != "other") {
     fail_at(file, line, "split train, val, test or other", fmt::format("'{}'", source.split));
   }
   source.label = value("label");
@@ -104,32 +105,33 @@ Source make_source(const fs::path& file, int line, const Row& row) {
   return source;
 }
 
-std::vector<Source> read_csv(const fs::path& file, const std::vector<TextLine>& lines) {
+std::vector<Source> read_csv(const fs::path& file, const std::vector<TextLine>& lines, Problems* problems) {
   std::vector<Source> sources;
   std::vector<std::string> columns;
   for (const TextLine& line : lines) {
     if (trimmed(line.text).empty()) continue;
-    const std::vector<std::string> fields = split_csv(file, line);
     if (columns.empty()) {
-      for (const std::string& field : fields) columns.push_back(trimmed(field));
+      for (const std::string& field : split_csv(file, line)) columns.push_back(trimmed(field));
       for (const std::string& column : columns) check_column(file, line.number, column);
       continue;
     }
-    if (fields.size() != columns.size()) {
-      fail_at(file, line.number, fmt::format("{} fields ({})", columns.size(), fmt::join(columns, ",")),
-              fmt::format("{}", fields.size()));
-    }
-    Row row;
-    for (size_t i = 0; i < fields.size(); ++i) row[columns[i]] = trimmed(fields[i]);
-    sources.push_back(make_source(file, line.number, row));
+    add_or_note(problems, [&] {
+      const std::vector<std::string> fields = split_csv(file, line);
+      if (fields.size() != columns.size())
+        fail_at(file, line.number, fmt::format("{} fields ({})", columns.size(), fmt::join(columns, ",")),
+                fmt::format("{}", fields.size()));
+      Row row;
+      for (size_t i = 0; i < fields.size(); ++i) row[columns[i]] = trimmed(fields[i]);
+      sources.push_back(make_source(file, line.number, row));
+    });
   }
   return sources;
 }
 
-std::vector<Source> read_jsonl(const fs::path& file, const std::vector<TextLine>& lines) {
+std::vector<Source> read_jsonl(const fs::path& file, const std::vector<TextLine>& lines, Problems* problems) {
   std::vector<Source> sources;
-  for (const TextLine& line : lines) {
-    if (trimmed(line.text).empty()) continue;
+  const auto add_line = [&](const TextLine& line) {
+    if (trimmed(line.text).empty()) return;
     const nlohmann::json object = nlohmann::json::parse(line.text, nullptr, false);
     if (!object.is_object()) fail_at(file, line.number, "a JSON object", fmt::format("'{}'", line.text));
     Row row;
@@ -141,20 +143,23 @@ std::vector<Source> read_jsonl(const fs::path& file, const std::vector<TextLine>
       if (!value.is_null()) row[name] = value.is_string() ? value.get<std::string>() : value.dump();
     }
     sources.push_back(make_source(file, line.number, row));
-  }
+  };
+  for (const TextLine& line : lines) add_or_note(problems, [&] { add_line(line); });
   return sources;
 }
 
 }  // namespace
 
-std::vector<Source> list_manifest(const fs::path& manifest) {
+std::vector<Source> list_manifest(const fs::path& manifest, Problems* problems) {
   const std::string ending = manifest.extension().string();
   if (ending != ".csv" && ending != ".jsonl") {
     throw std::runtime_error(fmt::format("{}: expected a manifest ending in .csv or .jsonl", manifest.string()));
   }
   const std::vector<TextLine> lines = read_lines(manifest);
-  std::vector<Source> sources = ending == ".csv" ? read_csv(manifest, lines) : read_jsonl(manifest, lines);
-  if (sources.empty()) throw std::runtime_error(fmt::format("{}: expected clips, found none", manifest.string()));
+  std::vector<Source> sources =
+      ending == ".csv" ? read_csv(manifest, lines, problems) : read_jsonl(manifest, lines, problems);
+  if (sources.empty() && (!problems || problems->empty()))
+    throw std::runtime_error(fmt::format("{}: expected clips, found none", manifest.string()));
   return sources;
 }
 

@@ -13,6 +13,6 @@ namespace avsr::data_scripts {
 // key (at most io::kMaxKeyLength characters; the path otherwise). Unknown columns are refused, so that a misspelt one
 // is not silently ignored. Texts are UTF-8. A transcript gives its words no times, and without them word models learn
 // nothing from a clip. Throws std::runtime_error naming file, line, what was expected and what was found.
-std::vector<Source> list_manifest(const std::filesystem::path& manifest);
+std::vector<Source> list_manifest(const std::filesystem::path& manifest, Problems* problems = nullptr);
 
 }  // namespace avsr::data_scripts

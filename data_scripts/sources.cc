@@ -10,6 +10,7 @@
 #include "data_scripts/grid.h"
 #include "data_scripts/lrw.h"
 #include "data_scripts/manifest.h"
+#include "data_scripts/splits.h"
 
 namespace avsr::data_scripts {
 namespace {
@@ -29,20 +30,29 @@ Layout recognise(const std::filesystem::path& corpus) {
 
 int split_rank(const std::string& split) { return split == "train" ? 0 : split == "val" ? 1 : split == "test" ? 2 : 3; }
 
-void sort_and_check(std::vector<Source>& sources) {
+// Of the corpus when all have one, of nobody when none has.
+void require_splits_of_all(const std::filesystem::path& corpus, const std::vector<Source>& sources) {
+  for (const Source& source : sources)
+    if (source.split.empty())
+      throw std::runtime_error(fmt::format("{}: expected a split for every clip or for none; {} has none",
+                                           corpus.string(), source.media_path.string()));
+}
+
+void sort_and_check(std::vector<Source>& sources, Problems* problems) {
   std::sort(sources.begin(), sources.end(), [](const Source& a, const Source& b) {
     return std::tuple(split_rank(a.split), a.split, a.key) < std::tuple(split_rank(b.split), b.split, b.key);
   });
-  std::map<std::string, const Source*> seen;
-  for (const Source& source : sources) {
-    const auto [other, fresh] = seen.emplace(source.key, &source);
-    if (!fresh) {
+  std::map<std::string, std::filesystem::path> seen;
+  std::erase_if(sources, [&](const Source& source) {
+    const auto [other, fresh] = seen.emplace(source.key, source.media_path);
+    if (fresh) return false;
+    add_or_note(problems, [&] {
       throw std::runtime_error(
-          fmt::format("two clips have the key '{}': {} and {}; rename one, or give them keys in a "
-                      "manifest",
-                      source.key, other->second->media_path.string(), source.media_path.string()));
-    }
-  }
+          fmt::format("two clips have the key '{}': {} and {}; rename one, or give them keys in a manifest", source.key,
+                      other->second.string(), source.media_path.string()));
+    });
+    return true;
+  });
 }
 
 }  // namespace
@@ -71,16 +81,20 @@ std::string key_from(const std::string& text) {
   return key;
 }
 
-SourceList list_sources(const std::filesystem::path& corpus, Layout layout) {
+SourceList list_sources(const std::filesystem::path& corpus, Layout layout, Problems* problems) {
   if (!std::filesystem::exists(corpus)) {
     throw std::runtime_error(fmt::format("{}: expected a corpus folder or a manifest, found nothing", corpus.string()));
   }
   SourceList list;
   list.layout = layout == Layout::kAuto ? recognise(corpus) : layout;
-  if (list.layout == Layout::kLrw) list.sources = list_lrw(corpus);
-  if (list.layout == Layout::kGrid) list.sources = list_grid(corpus);
-  if (list.layout == Layout::kManifest) list.sources = list_manifest(corpus);
-  sort_and_check(list.sources);
+  if (list.layout == Layout::kLrw) list.sources = list_lrw(corpus, problems);
+  if (list.layout == Layout::kGrid) list.sources = list_grid(corpus, problems);
+  if (list.layout == Layout::kManifest) list.sources = list_manifest(corpus, problems);
+  if (!list.sources.empty() &&
+      std::all_of(list.sources.begin(), list.sources.end(), [](const Source& s) { return s.split.empty(); }))
+    list.notes.push_back(assign_splits(list.sources));
+  require_splits_of_all(corpus, list.sources);
+  sort_and_check(list.sources, problems);
   return list;
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "data_scripts/problems.h"
 #include "io/clip.h"
 
 namespace avsr::data_scripts {
@@ -29,15 +30,19 @@ struct Source {
 };
 
 struct SourceList {
-  Layout layout = Layout::kAuto;  // the layout that was found, never kAuto
-  std::vector<Source> sources;    // sorted by split, then key
+  Layout layout = Layout::kAuto;   // the layout that was found, never kAuto
+  std::vector<Source> sources;     // sorted by split, then key
+  std::vector<std::string> notes;  // one sentence each, such as how splits were made
 };
 
 // Lists a corpus: a folder of LRW or GRID layout, or a manifest file (.csv, .jsonl).
 // With kAuto the layout is recognised from what lies there.
 // Throws std::runtime_error when the path does not exist, looks like no layout, or a text file in it is malformed
-// (with file, line, what was expected and what was found), or when two clips have the same key.
-SourceList list_sources(const std::filesystem::path& corpus, Layout layout = Layout::kAuto);
+// (with file, line, what was expected and what was found), or when two clips have the same key. With `problems`, what
+// is wrong with a single entry is added to them and the entry left out. A manifest without splits gets them by
+// assign_splits().
+SourceList list_sources(const std::filesystem::path& corpus, Layout layout = Layout::kAuto,
+                        Problems* problems = nullptr);
 
 // Makes text fit for a key: every character outside [A-Za-z0-9_-] becomes '-'.
 std::string key_from(const std::string& text);

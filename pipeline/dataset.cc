@@ -259,6 +259,16 @@ void Dataset::add_background(int index) {
   fill_gap(frames_of(index));
 }
 
+uint64_t Dataset::decoded_bytes() const {
+  uint64_t bytes = 0;
+  for (int i = 0; i < clips(); ++i) {
+    const io::ClipRecord& record = shards_.record(i);
+    if (needs_video(settings_.streams)) bytes += record.clip.mouth.frame_size() * record.clip.mouth.count;
+    if (needs_audio(settings_.streams)) bytes += 2 * static_cast<uint64_t>(record.samples);
+  }
+  return bytes;
+}
+
 int Dataset::whole_clip_frames() const {
   std::vector<int> frames;
   for (const Sample& sample : samples_) {

@@ -84,6 +84,7 @@ class Dataset {
   const std::vector<Sample>& samples() const { return samples_; }
   const io::Clip& record(int clip) const { return shards_.record(clip).clip; }  // without pixels and samples
   int clips() const { return shards_.size(); }
+  uint64_t decoded_bytes() const;            // that all of its clips would take in memory
   int whole_clip_frames() const;             // the median length where every example is a whole clip; else 0
   std::vector<std::string> talkers() const;  // sorted, distinct, of the examples; "" where unknown
   std::vector<std::string> notes() const { return notes_; }  // what was left out and why, one sentence each

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <condition_variable>
 #include <exception>
 #include <map>
@@ -181,22 +182,38 @@ struct Loader::Impl {
   std::condition_variable changed;
   std::map<int, std::pair<HostBatch, std::exception_ptr>> made;
   int next_made = 0, next_taken = 0;
+  double waited_seconds = 0;
   bool stop = false;
   std::vector<std::jthread> threads;
 };
+
+LoaderSettings loader_settings_of(const Recipe& recipe, const Stage& stage, bool training) {
+  LoaderSettings settings;
+  settings.batch = stage.batch;
+  settings.training = training;
+  settings.augment = recipe.data.augment;
+  settings.shift_frames = recipe.data.shift_frames;
+  if (recipe.data.clean) settings.levels_db.emplace_back();
+  settings.levels_db.insert(settings.levels_db.end(), recipe.data.noise_levels_db.begin(),
+                            recipe.data.noise_levels_db.end());
+  return settings;
+}
 
 Loader::Loader(const Dataset& dataset, const BatchWriter& writer, const LoaderSettings& settings)
     : impl_(std::make_unique<Impl>(dataset, writer, settings)) {}
 
 Loader::~Loader() = default;
 
+double Loader::waited_seconds() const { return impl_->waited_seconds; }
 int Loader::batches() const { return impl_->batches; }
 int Loader::examples() const { return static_cast<int>(impl_->order.size()); }
 
 bool Loader::next(HostBatch& batch) {
   std::unique_lock lock(impl_->mutex);
   if (impl_->next_taken >= impl_->batches) return false;
+  const auto start = std::chrono::steady_clock::now();
   impl_->changed.wait(lock, [this] { return impl_->made.count(impl_->next_taken) > 0; });
+  impl_->waited_seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   auto node = impl_->made.extract(impl_->next_taken);
   ++impl_->next_taken;
   lock.unlock();

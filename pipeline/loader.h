@@ -13,6 +13,7 @@
 #include "pipeline/dataset.h"
 #include "pipeline/input_rule.h"
 #include "pipeline/noise_source.h"
+#include "pipeline/recipe.h"
 #include "preprocessing/augment.h"
 
 namespace avsr::pipeline {
@@ -32,6 +33,9 @@ struct LoaderSettings {
   int ahead = 0;                                 // batches made ahead; 0: twice the workers
 };
 
+// What the recipe says of a stage's batches. seed, epoch, noise, first_batch and workers are the caller's.
+LoaderSettings loader_settings_of(const Recipe& recipe, const Stage& stage, bool training);
+
 class Loader {
  public:
   // dataset, writer and noise must outlive the loader.
@@ -44,6 +48,8 @@ class Loader {
   int examples() const;  // in these batches
   // The next batch in order; false at the end. Rethrows what a worker threw.
   bool next(HostBatch& batch);
+  // Wall-clock seconds that next() has waited for the workers: the computation had nothing to do in them.
+  double waited_seconds() const;
 
  private:
   struct Impl;

@@ -66,6 +66,7 @@ class Preparation {
       : options_(options), step_(step), folder_(options.out) {
     data_scripts::SourceList list = data_scripts::list_sources(options.corpus, options.layout);
     layout_ = list.layout;
+    notes_ = std::move(list.notes);
     sources_ = limited(list.sources, options.limit);
     parts_ = parts_of(sources_, static_cast<size_t>(options.clips_per_shard));
     progress_.total = static_cast<int64_t>(sources_.size());
@@ -195,6 +196,7 @@ class Preparation {
     PrepareResult result;
     result.clips = clips_;
     result.already_done = already_done;
+    result.notes = notes_;
     for (const QualityRow& row : rows_) {
       result.skipped += !row.packed;
       result.doubtful += row.packed && row.reason != "ok";
@@ -212,6 +214,7 @@ class Preparation {
   PreparedFolder folder_;
   data_scripts::Layout layout_;
   std::vector<Source> sources_;
+  std::vector<std::string> notes_;
   std::vector<Part> parts_;
   CropRule rule_;
   std::vector<QualityRow> rows_;

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "data_scripts/sources.h"
 #include "pipeline/crop_rule.h"
@@ -31,6 +32,7 @@ struct PrepareResult {
   int64_t skipped = 0;   // unreadable
   int64_t doubtful = 0;  // packed, but their quality is not "ok"
   bool already_done = false;
+  std::vector<std::string> notes;          // such as how splits were made
   std::map<std::string, int64_t> reasons;  // "ok", "no_face", "unreadable", … -> clips
 };
 

@@ -177,6 +177,10 @@ class Schedule {
       for (const std::string& note : dataset->notes()) say("note: " + note);
     say(fmt::format("{} training and {} validation examples of {} words", training_->samples().size(),
                     validation_->samples().size(), training_->labels().size()));
+    constexpr double kGb = 1e9;
+    say(fmt::format("decoded, their clips take {:.2f} GB; up to {:.2f} GB of them are kept in memory (--cache-gb)",
+                    static_cast<double>(training_->decoded_bytes() + validation_->decoded_bytes()) / kGb,
+                    static_cast<double>(data.cache->left()) / kGb));
     if (data.streams != models::Streams::video) {
       training_noise_ = babble_of(*training_, recipe_.data, settings_.reporter, "training");
       validation_noise_ = babble_of(*validation_, recipe_.data, settings_.reporter, "validation");

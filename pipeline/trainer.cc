@@ -26,13 +26,6 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-std::vector<std::optional<double>> levels_of(const DataSettings& data) {
-  std::vector<std::optional<double>> levels;
-  if (data.clean) levels.emplace_back();
-  levels.insert(levels.end(), data.noise_levels_db.begin(), data.noise_levels_db.end());
-  return levels;
-}
-
 backend::CrossEntropySpec without_smoothing(backend::CrossEntropySpec loss) {
   loss.label_smoothing = 0;
   return loss;
@@ -87,15 +80,10 @@ class StageTrainer {
   }
 
   LoaderSettings loader_settings(bool training) const {
-    LoaderSettings loader;
-    loader.batch = stage_.batch;
+    LoaderSettings loader = loader_settings_of(recipe_, stage_, training);
     loader.seed = training ? seed_ : recipe_.seed;
     loader.epoch = training ? progress_.epoch : 0;  // validation is the same every epoch and in every stage
-    loader.training = training;
-    loader.augment = recipe_.data.augment;
-    loader.shift_frames = recipe_.data.shift_frames;
     loader.noise = training ? settings_.training_noise : settings_.validation_noise;
-    loader.levels_db = levels_of(recipe_.data);
     loader.first_batch = training ? progress_.batch : 0;
     loader.workers = settings_.workers;
     return loader;
