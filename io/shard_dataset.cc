@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <boost/crc.hpp>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -11,6 +10,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "io/checksum.h"
 #include "io/image_file.h"
 #include "io/shard_index.h"
 #include "io/shards.h"
@@ -51,9 +51,7 @@ void check_crc32(const std::vector<uint8_t>& bytes, const std::map<std::string, 
                  const std::string& ending, const std::string& where) {
   const auto expected = sums.find(ending);
   if (expected == sums.end()) return;  // shards made by others have none
-  boost::crc_32_type crc;
-  crc.process_bytes(bytes.data(), bytes.size());
-  if (crc.checksum() != expected->second)
+  if (crc32(std::as_bytes(std::span(bytes))) != expected->second)
     throw std::runtime_error(where + ": damaged: the bytes of " + ending + " have changed");
 }
 

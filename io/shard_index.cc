@@ -3,7 +3,6 @@
 #include <archive.h>
 #include <archive_entry.h>
 
-#include <boost/crc.hpp>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -12,6 +11,7 @@
 #include <unordered_map>
 
 #include "io/atomic_file.h"
+#include "io/checksum.h"
 
 namespace avsr::io {
 
@@ -62,12 +62,6 @@ std::pair<std::string, std::string> split_name(const std::string& name) {
   return {file.substr(0, dot), file.substr(dot)};
 }
 
-uint32_t crc32_of(std::string_view text) {
-  boost::crc_32_type crc;
-  crc.process_bytes(text.data(), text.size());
-  return static_cast<uint32_t>(crc.checksum());
-}
-
 IndexEntry parse_index_line(const std::string& line, const std::string& shard) {
   const json parsed = parse(line, index_path(shard));
   IndexEntry entry;
@@ -89,7 +83,7 @@ std::optional<ShardIndex> read_index_file(const std::string& shard, uint64_t tar
     const json head = parse(text.substr(0, head_bytes), shard);
     text.erase(0, head_bytes);
     if (head.at("tar_bytes").get<uint64_t>() != tar_bytes) return std::nullopt;
-    if (head.value("crc32", json()) != crc32_of(text)) return std::nullopt;
+    if (head.value("crc32", json()) != crc32(std::as_bytes(std::span(text)))) return std::nullopt;
     std::istringstream lines(std::move(text));
     std::string line;
     ShardIndex index;
@@ -113,7 +107,8 @@ std::string index_path(const std::string& shard) {
 }
 
 std::string index_head(uint64_t tar_bytes, size_t clips, std::string_view lines) {
-  return json{{"tar_bytes", tar_bytes}, {"clips", clips}, {"crc32", crc32_of(lines)}}.dump() + "\n";
+  return json{{"tar_bytes", tar_bytes}, {"clips", clips}, {"crc32", crc32(std::as_bytes(std::span(lines)))}}.dump() +
+         "\n";
 }
 
 std::string index_line(const std::string& metadata, const std::vector<MemberPlace>& members) {

@@ -2,13 +2,13 @@
 #include <archive_entry.h>
 #include <fmt/format.h>
 
-#include <boost/crc.hpp>
 #include <filesystem>
 #include <stdexcept>
 #include <unordered_set>
 #include <utility>
 
 #include "io/atomic_file.h"
+#include "io/checksum.h"
 #include "io/clip_json.h"
 #include "io/image_file.h"
 #include "io/shard_index.h"
@@ -40,12 +40,6 @@ void check_clip(const Clip& clip) {
           "frames of impossible size");
   require(clip.mouth.pixels.size() == clip.mouth.frame_size() * static_cast<size_t>(clip.mouth.count),
           "pixels do not fit its size");
-}
-
-uint32_t crc32_of(const std::vector<uint8_t>& bytes) {
-  boost::crc_32_type crc;
-  crc.process_bytes(bytes.data(), bytes.size());
-  return static_cast<uint32_t>(crc.checksum());
 }
 
 // The frames in as many JPEGs as their height asks for.
@@ -142,7 +136,7 @@ PackedClip pack_clip(const Clip& clip, int jpeg_quality) {
   metadata.clip.source_fps = clip.source_fps;
   metadata.clip.quality = clip.quality;
   metadata.samples = static_cast<int64_t>(clip.audio.samples.size());
-  for (const auto& [ending, bytes] : packed.members) metadata.crc32[ending] = crc32_of(bytes);
+  for (const auto& [ending, bytes] : packed.members) metadata.crc32[ending] = crc32(std::as_bytes(std::span(bytes)));
   try {
     packed.metadata = to_json(metadata).dump();
   } catch (const nlohmann::json::type_error&) {

@@ -64,7 +64,7 @@ json load_checkpoint(const std::filesystem::path& path, ParameterArena& arena, c
   try {
     state = json::parse(field("state"));
   } catch (const json::exception& e) {
-    throw std::runtime_error(fmt::format("{}: {}", path.string(), e.what()));
+    throw DamagedFile(fmt::format("{}: {}", path.string(), e.what()));
   }
   for (const auto& [from, to] : copies) arena.backend().upload(from->values.data(), *to);
   arena.touch();

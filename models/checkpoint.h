@@ -18,7 +18,8 @@ using NamedTensors = std::vector<std::pair<std::string, backend::Tensor*>>;
 void save_checkpoint(const std::filesystem::path& path, layers::ParameterArena& arena, const NamedTensors& tensors,
                      const nlohmann::json& state);
 // Restores all of them; returns `state`. `tensors` must already have their shapes. Throws std::runtime_error when the
-// file is of another network (names or shapes differ) or lacks a tensor; nothing is changed then.
+// file is of another network (names or shapes differ) or lacks a tensor, DamagedFile when its bytes have changed;
+// nothing is changed then.
 nlohmann::json load_checkpoint(const std::filesystem::path& path, layers::ParameterArena& arena,
                                const NamedTensors& tensors);
 

@@ -6,11 +6,13 @@
 #include <array>
 #include <bit>
 #include <cstring>
+#include <deque>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
 #include "io/atomic_file.h"
+#include "io/checksum.h"
 
 namespace avsr::models {
 
@@ -21,6 +23,7 @@ static_assert(std::endian::native == std::endian::little, "safetensors is little
 
 namespace {
 
+constexpr const char* kChecksumKey = "crc32";
 constexpr uint64_t kLargestHeader = 100'000'000;  // the format's own limit
 
 struct Header {
@@ -30,7 +33,7 @@ struct Header {
 };
 
 [[noreturn]] void fail(const std::filesystem::path& path, const std::string& what) {
-  throw std::runtime_error(fmt::format("{}: not a usable safetensors file: {}", path.string(), what));
+  throw DamagedFile(fmt::format("{}: not a usable safetensors file: {}", path.string(), what));
 }
 
 Header read_header(const std::filesystem::path& path, std::ifstream& in) {
@@ -107,6 +110,34 @@ HostTensor read_tensor(const std::filesystem::path& path, std::ifstream& in, con
   return t;
 }
 
+// Of the metadata and of each tensor's name, shape and values, in the order of the names; the sum itself left out.
+std::string checksum_of(const SafetensorsFile& file) {
+  std::vector<const HostTensor*> sorted;
+  for (const HostTensor& t : file.tensors) sorted.push_back(&t);
+  std::sort(sorted.begin(), sorted.end(), [](const HostTensor* a, const HostTensor* b) { return a->name < b->name; });
+  std::deque<std::string> texts;  // pieces point to them
+  std::vector<std::span<const std::byte>> pieces;
+  const auto add = [&](const std::string& text) {
+    pieces.push_back(std::as_bytes(std::span(texts.emplace_back(text))));
+  };
+  for (const auto& [key, value] : file.metadata)
+    if (key != kChecksumKey) add(key + "=" + value + "\n");
+  for (const HostTensor* t : sorted) {
+    add(t->name + t->shape.text());
+    pieces.push_back(std::as_bytes(std::span(t->values)));
+  }
+  return fmt::format("{:08x}", io::crc32(pieces));
+}
+
+// Files that others wrote have none.
+void check_checksum(const std::filesystem::path& path, const SafetensorsFile& file) {
+  const auto stored = file.metadata.find(kChecksumKey);
+  if (stored == file.metadata.end()) return;
+  if (const std::string sum = checksum_of(file); sum != stored->second)
+    fail(path,
+         fmt::format("its bytes have changed since it was written: checksum {}, expected {}", sum, stored->second));
+}
+
 }  // namespace
 
 const HostTensor* SafetensorsFile::find(const std::string& name) const {
@@ -117,7 +148,9 @@ const HostTensor* SafetensorsFile::find(const std::string& name) const {
 
 void write_safetensors(const std::filesystem::path& path, const SafetensorsFile& file) {
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
-  if (!file.metadata.empty()) header["__metadata__"] = file.metadata;
+  std::map<std::string, std::string> metadata = file.metadata;
+  metadata[kChecksumKey] = checksum_of(file);
+  header["__metadata__"] = metadata;
   uint64_t next = 0;
   for (const HostTensor& t : file.tensors) {
     if (static_cast<size_t>(t.shape.count()) != t.values.size())
@@ -147,6 +180,7 @@ SafetensorsFile read_safetensors(const std::filesystem::path& path) {
   } catch (const json::exception& e) {
     fail(path, e.what());
   }
+  check_checksum(path, file);
   return file;
 }
 

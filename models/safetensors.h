@@ -5,12 +5,19 @@
 
 #include <filesystem>
 #include <map>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "models/backend/tensor.h"
 
 namespace avsr::models {
+
+// The file is there and can be read, but is not (or no longer) what it should be.
+class DamagedFile : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
 
 struct HostTensor {
   std::string name;
@@ -25,11 +32,13 @@ struct SafetensorsFile {
   const HostTensor* find(const std::string& name) const;  // null when absent
 };
 
-// Atomic: written beside the target, flushed to disk, renamed. Throws std::runtime_error naming the file.
+// Atomic: written beside the target, flushed to disk, renamed. Adds a checksum to the metadata ("crc32", of metadata,
+// names, shapes and values). Throws std::runtime_error naming the file.
 void write_safetensors(const std::filesystem::path& path, const SafetensorsFile& file);
 
-// F32 and F64 tensors (F64 becomes float). Throws std::runtime_error naming the file when it is absent, cut short, not
-// this format, of another element type, or has tensors that share bytes.
+// F32 and F64 tensors (F64 becomes float). Throws std::runtime_error naming the file when it is absent, DamagedFile
+// when it is cut short, not this format, of another element type, has tensors that share bytes, or a checksum that its
+// bytes do not have.
 SafetensorsFile read_safetensors(const std::filesystem::path& path);
 std::map<std::string, std::string> read_safetensors_metadata(const std::filesystem::path& path);  // the header alone
 

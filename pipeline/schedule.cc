@@ -16,6 +16,7 @@
 #include "io/atomic_file.h"
 #include "io/parallel.h"
 #include "models/model_file.h"
+#include "pipeline/stage_checkpoints.h"
 
 namespace avsr::pipeline {
 namespace {
@@ -110,8 +111,7 @@ class Schedule {
     std::set<std::string> begun;
     const Recipe before = parse_recipe(text, file);
     for (const Stage& stage : before.stages)
-      if (finished(stage.name) || std::filesystem::exists(settings_.out / stage.name / "checkpoint.safetensors"))
-        begun.insert(stage.name);
+      if (finished(stage.name) || StageCheckpoints(settings_.out / stage.name, 0).any()) begun.insert(stage.name);
     if (const std::vector<std::string> changes = differences(before, recipe_, begun); !changes.empty())
       throw std::runtime_error(fmt::format(
           "[train] {} holds a run of another recipe ({}): its stages {} were trained with other values of {}. Take "
@@ -239,6 +239,7 @@ class Schedule {
                       {"device", backend_.description()}, {"talkers", training_->talkers()}};
     one.workers = settings_.workers;
     one.checkpoint_minutes = settings_.checkpoint_minutes;
+    one.keep_checkpoints = settings_.keep_checkpoints;
     one.stop = settings_.stop;
     one.reporter = settings_.reporter;
     say(fmt::format("stage {}: {}, trains {}", stage.name, name_of(stage.streams), fmt::join(stage.train, " ")));
@@ -289,6 +290,9 @@ void RunSettings::validate() const {
   if (!(checkpoint_minutes >= 0 && std::isfinite(checkpoint_minutes)))
     throw std::invalid_argument(fmt::format(
         "[train] expected 0 or more minutes between checkpoints (--checkpoint-minutes), found {}", checkpoint_minutes));
+  if (keep_checkpoints < 0)
+    throw std::invalid_argument(
+        fmt::format("[train] expected 0 or more checkpoints to keep (--keep-checkpoints), found {}", keep_checkpoints));
   make_cache_budget(cache_gb);  // complains
 }
 

@@ -22,7 +22,8 @@ struct RunSettings {
   bool resume = false;              // go on with the run that `out` holds
   int workers = 0;
   double checkpoint_minutes = 10;
-  double cache_gb = 0;  // memory for decoded clips, in GB; 0: half of what there is
+  int keep_checkpoints = 1;  // of the ends of a stage's last epochs, beside its last; 0: none
+  double cache_gb = 0;       // memory for decoded clips, in GB; 0: half of what there is
   const std::atomic<bool>* stop = nullptr;
   Reporter reporter;
 

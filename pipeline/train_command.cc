@@ -89,8 +89,10 @@ int run_train(const Arguments& arguments) {
       "set", po::value(&overrides)->composing(), "change the recipe: KEY=VALUE, such as seed=7 or stages.*.epochs=2")(
       "workers", po::value(&run.workers)->default_value(0), "loader threads; 0: half of the cores")(
       "checkpoint-minutes", po::value(&run.checkpoint_minutes)->default_value(10),
-      "between checkpoints inside an epoch")("cache-gb", po::value(&run.cache_gb)->default_value(0),
-                                             "memory for decoded clips, in GB; 0: half of what there is");
+      "between checkpoints inside an epoch")("keep-checkpoints", po::value(&run.keep_checkpoints)->default_value(1),
+                                             "of the last epochs' ends, to fall back on when the last one is damaged")(
+      "cache-gb", po::value(&run.cache_gb)->default_value(0),
+      "memory for decoded clips, in GB; 0: half of what there is");
   add_device_options(options, device);
   options.add_options()("help,h", "this text");
   po::options_description hidden;

@@ -9,8 +9,8 @@
 #include <stdexcept>
 
 #include "io/atomic_file.h"
-#include "models/checkpoint.h"
 #include "models/model_file.h"
+#include "pipeline/stage_checkpoints.h"
 #include "pipeline/stage_log.h"
 #include "pipeline/training_step.h"
 #include "preprocessing/random.h"
@@ -41,13 +41,12 @@ class StageTrainer {
         stage_(*settings.stage),
         seed_(preprocessing::derive_key(recipe_.seed, preprocessing::hash_text(stage_.name))),
         step_(backend, recipe_, stage_, settings.rule, labels_of(settings)),
-        validation_scorer_(backend, without_smoothing(stage_.loss), labels_of(settings)) {
-    if (std::filesystem::exists(checkpoint_path())) {
-      progress_ = models::load_checkpoint(checkpoint_path(), step_.parameters(), step_.optimizer().tensors())
-                      .get<StageProgress>();
-    } else {
+        validation_scorer_(backend, without_smoothing(stage_.loss), labels_of(settings)),
+        checkpoints_(settings.folder, settings.keep_checkpoints) {
+    if (const auto state = checkpoints_.load(step_.parameters(), step_.optimizer().tensors(), settings.reporter.say))
+      progress_ = state->get<StageProgress>();
+    else
       load_parts();
-    }
     log_.emplace(settings_.folder / "log.jsonl", stage_, settings_.reporter, progress_.epoch);
   }
 
@@ -62,7 +61,6 @@ class StageTrainer {
   }
 
  private:
-  std::filesystem::path checkpoint_path() const { return settings_.folder / "checkpoint.safetensors"; }
   std::filesystem::path model_path() const { return settings_.folder / "model.safetensors"; }
   bool out_of_patience() const { return stage_.patience > 0 && progress_.stale_epochs >= stage_.patience; }
   void say(const std::string& line) const {
@@ -181,6 +179,7 @@ class StageTrainer {
     progress_.batch = 0;
     ++progress_.epoch;
     save_checkpoint();
+    checkpoints_.keep(progress_.epoch);
     return true;
   }
 
@@ -209,9 +208,7 @@ class StageTrainer {
           stage_.name, blind, stage_.rate));
   }
 
-  void save_checkpoint() {
-    models::save_checkpoint(checkpoint_path(), step_.parameters(), step_.optimizer().tensors(), progress_);
-  }
+  void save_checkpoint() { checkpoints_.save(step_.parameters(), step_.optimizer().tensors(), progress_); }
 
   void save_model() {
     models::ModelFile file;
@@ -232,6 +229,7 @@ class StageTrainer {
   uint64_t seed_;
   TrainingStep step_;
   Scorer validation_scorer_;
+  StageCheckpoints checkpoints_;
   StageProgress progress_;
   std::optional<StageLog> log_;
 };

@@ -32,6 +32,7 @@ struct StageSettings {
   nlohmann::json provenance;                             // what goes into the model file besides the stage's own
   int workers = 0;                                       // loader threads; 0: half of the cores
   double checkpoint_minutes = 10;                        // between checkpoints inside an epoch
+  int keep_checkpoints = 1;                              // of the ends of the last epochs, beside the last
   const std::atomic<bool>* stop = nullptr;               // set: checkpoint after the running batch, then return
   Reporter reporter;
 };
@@ -54,8 +55,8 @@ struct StageResult {
 };
 
 // Files: checkpoint.safetensors, log.jsonl (a line an epoch) and model.safetensors (the best on validation; of equals
-// the first) in settings.folder. Goes on from the checkpoint when there is one. Throws std::runtime_error when the loss
-// stops being finite (naming the parameter) or a file does not fit.
+// the first) in settings.folder, and what StageCheckpoints keeps. Goes on from the checkpoint when there is one. Throws
+// std::runtime_error when the loss stops being finite (naming the parameter) or a file does not fit.
 StageResult train_stage(backend::Backend& backend, const StageSettings& settings);
 
 }  // namespace avsr::pipeline

@@ -27,7 +27,7 @@ const std::vector<Room>& rooms() {
   static const std::vector<Room> table = {
       {"pipeline/", {"pipeline/", "eval/", "models/", "preprocessing/", "io/", "data_scripts/", "recipes/"}},
       {"eval/", {"eval/", "io/"}},
-      {"models/", {"models/", "io/atomic_file.h"}},
+      {"models/", {"models/", "io/atomic_file.h", "io/checksum.h"}},
       {"models/layers/", {"models/layers/", "models/backend/*"}},
       {"models/backend/", {"models/backend/*"}},
       {"models/backend/cpu/", {"models/backend/cpu/", "models/backend/*"}},
