@@ -94,6 +94,9 @@ class Backend {
   virtual void copy(const Tensor& x, Tensor& y) = 0;              // y = x, keeps the layout of x
   virtual void to_channels_last(const Tensor& x, Tensor& y) = 0;  // y = x in the public layout
   virtual void add(const Tensor& x, Tensor& y) = 0;               // in place: y += x (same layout)
+  virtual void relu(Tensor& y) = 0;                               // in place: y = max(y, 0)
+  // In place: the gradient of relu, dy = y > 0 ? dy : 0. y: what relu left; of dy's layout.
+  virtual void relu_backward(const Tensor& y, Tensor& dy) = 0;
   // y = keep ? x / (1 - p) : 0, with keep decided by (seed, element index), so that it needs no stored mask;
   // the gradient is the same call on dy. Channels-last tensors only.
   virtual void dropout(const Tensor& x, float p, uint64_t seed, Tensor& y) = 0;

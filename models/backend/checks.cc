@@ -57,10 +57,10 @@ Shape conv_output_shape(const ConvSpec& spec, const Shape& x) {
   Shape y = x;
   for (size_t axis = 1; axis + 1 < x.rank(); ++axis) {
     const size_t i = x.rank() == 5 ? axis - 1 : axis;  // of the depth, height, width triples
-    y[axis] = (x[axis] + 2 * spec.padding[i] - spec.kernel[i]) / spec.stride[i] + 1;
-    if (x[axis] + 2 * spec.padding[i] < spec.kernel[i])
+    y[axis] = (x[axis] + 2 * spec.padding[i] - spec.reach(i)) / spec.stride[i] + 1;
+    if (x[axis] + 2 * spec.padding[i] < spec.reach(i))
       throw std::invalid_argument(
-          fmt::format("[conv] x {} is smaller than the kernel of {} on axis {}", x.text(), spec.kernel[i], axis));
+          fmt::format("[conv] x {} is smaller than the kernel of {} on axis {}", x.text(), spec.reach(i), axis));
   }
   y[x.rank() - 1] = spec.out_channels;
   if (x.rank() == 5 && y[1] == 1) y = Shape{y[0], y[2], y[3], y[4]};

@@ -27,7 +27,11 @@ using Lengths = std::vector<int>;
 struct ConvSpec {
   int in_channels = 0, out_channels = 0;
   std::array<int, 3> kernel{1, 1, 1}, stride{1, 1, 1}, padding{0, 0, 0};  // depth, height, width; 2-D: depth 1, 1, 0
+  std::array<int, 3> dilation{1, 1, 1};                                   // distance of neighbouring taps; 1: none
   bool bias = false;
+  // Input positions from a kernel's first tap to its last, both counted.
+  int reach(size_t axis) const { return dilation[axis] * (kernel[axis] - 1) + 1; }
+  bool dilated() const { return dilation != std::array{1, 1, 1}; }
   auto operator<=>(const ConvSpec&) const = default;
 };
 

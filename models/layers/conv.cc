@@ -38,7 +38,7 @@ void Conv::infer(const Tensor& x, const Tensor& packed, const Tensor& bias, cons
 }
 
 Lengths Conv::out_lengths(const Lengths& in) const {
-  return window_counts(in, spec_.kernel[2], spec_.stride[2], spec_.padding[2], path_);
+  return window_counts(in, spec_.reach(2), spec_.stride[2], spec_.padding[2], path_);
 }
 
 Lengths window_counts(const Lengths& in, int kernel, int stride, int padding, const std::string& what) {

@@ -23,7 +23,7 @@ class Conv {
 
   const backend::ConvSpec& spec() const { return spec_; }
   bool frozen() const { return weight_->frozen; }
-  // floor((n + 2 p - k) / s) + 1 along W; throws std::invalid_argument when that is < 1.
+  // floor((n + 2 p - d (k - 1) - 1) / s) + 1 along W, d the dilation; throws std::invalid_argument when that is < 1.
   backend::Lengths out_lengths(const backend::Lengths& in) const;
 
  private:

@@ -67,7 +67,7 @@ class LibraryConv final : public Conv {
     const Tensor& gradient = map_input(dy, y_shape_, "dy", converted_dy_);
     check_weights(dw);
     const bool bias = !db.empty();
-    if (!bias && input.dtype == DType::bf16 && GatheredGradient::pays(x_shape_, y_shape_)) {
+    if (!bias && input.dtype == DType::bf16 && GatheredGradient::pays(spec_, x_shape_, y_shape_)) {
       if (!gathered_) gathered_.emplace(backend_, spec_, x_shape_, y_shape_);
       gathered_->add(input.data<uint16_t>(), gradient.data<uint16_t>(), dw.data());
       return;
@@ -251,7 +251,9 @@ std::shared_ptr<Conv> make_library_conv(CpuBackend& backend, const ConvSpec& spe
 
 std::shared_ptr<Conv> CpuBackend::conv(const ConvSpec& spec, const Shape& x) {
   return convs_.get({spec, x.sizes()}, [&] {
-    return spec.in_channels == 1 ? make_single_channel_conv(*this, spec, x) : make_library_conv(*this, spec, x);
+    if (auto conv = make_time_dilated_conv(*this, spec, x)) return conv;
+    return spec.in_channels == 1 && !spec.dilated() ? make_single_channel_conv(*this, spec, x)
+                                                    : make_library_conv(*this, spec, x);
   });
 }
 

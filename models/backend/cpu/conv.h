@@ -32,7 +32,9 @@ class PackedWeights final : public Buffer {
 };
 
 std::shared_ptr<Conv> make_library_conv(CpuBackend& backend, const ConvSpec& spec, const Shape& x);
-// One input channel: too few for blocked layouts. Own kernels on plain input (single_channel_conv.cc).
+// Dilated along time (Note [Dilation along time]); null where it is not of that kind.
+std::shared_ptr<Conv> make_time_dilated_conv(CpuBackend& backend, const ConvSpec& spec, const Shape& x);
+// One input channel, no dilation: too few for blocked layouts. Own kernels on plain input (single_channel_conv.cc).
 std::shared_ptr<Conv> make_single_channel_conv(CpuBackend& backend, const ConvSpec& spec, const Shape& x);
 
 }  // namespace avsr::backend::cpu

@@ -16,6 +16,7 @@ ConvPrimitives::ConvPrimitives(CpuBackend& backend, const ConvSpec& spec, const 
     : onednn_(backend.onednn()),
       label_(fmt::format("conv {} k{}x{}x{} s{}x{}x{} -> {}", x.text(), spec.kernel[0], spec.kernel[1], spec.kernel[2],
                          spec.stride[0], spec.stride[1], spec.stride[2], y.back())) {
+  if (spec.dilated()) label_ += fmt::format(" d{}x{}x{}", spec.dilation[0], spec.dilation[1], spec.dilation[2]);
   const bool three_d = x.rank() == 5;
   const size_t first = three_d ? 0 : 1;
   memory::dims weights{y.back(), x.back()};
@@ -23,7 +24,7 @@ ConvPrimitives::ConvPrimitives(CpuBackend& backend, const ConvSpec& spec, const 
     weights.push_back(spec.kernel[i]);
     stride_.push_back(spec.stride[i]);
     padding_.push_back(spec.padding[i]);
-    dilation_.push_back(0);
+    dilation_.push_back(spec.dilation[i] - 1);  // oneDNN counts the positions left out
   }
   // Of one row, any vertical stride means the same, but some of 2.6's kernels want both strides equal.
   if (!three_d && x[1] == 1 && spec.kernel[1] == 1 && spec.padding[1] == 0) stride_[0] = stride_[1];
@@ -37,7 +38,7 @@ ConvPrimitives::ConvPrimitives(CpuBackend& backend, const ConvSpec& spec, const 
   bias_ = {{y.back()}, memory::data_type::f32, memory::format_tag::a};
 
   const bool three_by_three = !three_d && spec.kernel == std::array{1, 3, 3} && spec.stride == std::array{1, 1, 1} &&
-                              spec.padding == std::array{0, 1, 1};
+                              spec.padding == std::array{0, 1, 1} && !spec.dilated();
   const int64_t channels = std::min(x.back(), y.back());
   // Where Winograd is the faster: measured with oneDNN 2.6 on AVX-512. (Trying at run time would make results, and so
   // resumed trainings, depend on the machine's mood.)

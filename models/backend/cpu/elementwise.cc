@@ -11,12 +11,25 @@
 namespace avsr::backend::cpu {
 namespace {
 
+float as_float(float value) { return value; }
+float as_float(uint16_t bf16) { return float_of_bf16(bf16); }
+
 AVSR_CLONES void fill_range(float* y, int64_t count, float value) {
   for (int64_t i = 0; i < count; ++i) y[i] = value;
 }
 
 AVSR_CLONES void add_range(const float* x, float* y, int64_t count) {
   for (int64_t i = 0; i < count; ++i) y[i] += x[i];
+}
+
+// Keeps where `by` is above zero.
+template <typename By, typename T>
+void keep_positive(const Tensor& by, Tensor& y, int64_t count) {
+  const By* sign = by.data<By>();
+  T* values = y.data<T>();
+  for_blocks(count, [&](int64_t first, int64_t last) {
+    for (int64_t i = first; i < last; ++i) values[i] = as_float(sign[i]) > 0 ? values[i] : T{0};
+  });
 }
 
 AVSR_CLONES void dropout_range(const float* x, float* y, int64_t first, int64_t last, uint64_t seed, uint32_t threshold,
@@ -92,6 +105,19 @@ void CpuBackend::add(const Tensor& x, Tensor& y) {
   const float* from = x.data();
   float* to = y.data();
   for_blocks(storage_count(y), [&](int64_t first, int64_t last) { add_range(from + first, to + first, last - first); });
+}
+
+void CpuBackend::relu(Tensor& y) { relu_backward(y, y); }
+
+void CpuBackend::relu_backward(const Tensor& y, Tensor& dy) {
+  check_same("relu", y, dy);
+  const bool by_bf16 = y.dtype == DType::bf16, bf16 = dy.dtype == DType::bf16;
+  if (by_bf16)
+    bf16 ? keep_positive<uint16_t, uint16_t>(y, dy, storage_count(dy))
+         : keep_positive<uint16_t, float>(y, dy, storage_count(dy));
+  else
+    bf16 ? keep_positive<float, uint16_t>(y, dy, storage_count(dy))
+         : keep_positive<float, float>(y, dy, storage_count(dy));
 }
 
 void CpuBackend::dropout(const Tensor& x, float p, uint64_t seed, Tensor& y) {

@@ -11,8 +11,9 @@ constexpr int64_t kFewestChannels = 64;
 
 }  // namespace
 
-bool GatheredGradient::pays(const Shape& x, const Shape& y) {
-  return x.rank() == 4 && y[1] > 1 && y[2] <= kWidest && std::min(x.back(), y.back()) >= kFewestChannels;
+bool GatheredGradient::pays(const ConvSpec& spec, const Shape& x, const Shape& y) {
+  return !spec.dilated() && x.rank() == 4 && y[1] > 1 && y[2] <= kWidest &&
+         std::min(x.back(), y.back()) >= kFewestChannels;
 }
 
 GatheredGradient::GatheredGradient(CpuBackend& backend, const ConvSpec& spec, const Shape& x, const Shape& y)

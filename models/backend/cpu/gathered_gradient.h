@@ -15,7 +15,7 @@ class GatheredGradient {
  public:
   // x: (N, H, W, I), y: (N, H', W', O), channels last.
   GatheredGradient(CpuBackend& backend, const ConvSpec& spec, const Shape& x, const Shape& y);
-  static bool pays(const Shape& x, const Shape& y);
+  static bool pays(const ConvSpec& spec, const Shape& x, const Shape& y);
 
   // dw (O, kh, kw, I) += the gradient, from x and dy in bf16.
   void add(const uint16_t* x, const uint16_t* dy, float* dw);

@@ -15,7 +15,7 @@ constexpr int64_t kFewWeights = 1 << 15;
 struct Geometry {
   int64_t n, d, h, w, c;
   int64_t od, oh, ow;
-  int kernel[3], stride[3], padding[3];
+  int kernel[3], stride[3], padding[3], dilation[3];
   AVSR_HOST_DEVICE int64_t taps() const { return int64_t{kernel[0]} * kernel[1] * kernel[2]; }
   AVSR_HOST_DEVICE int64_t columns() const { return taps() * c; }
   AVSR_HOST_DEVICE int64_t positions() const { return od * oh * ow; }  // of one image's output
@@ -35,8 +35,9 @@ struct GatherColumns {
     const auto [oz, oy] = divide(plane, g.oh);
     const auto [tap_row, kx] = divide(tap, g.kernel[2]);
     const auto [kz, ky] = divide(tap_row, g.kernel[1]);
-    const int64_t z = oz * g.stride[0] + kz - g.padding[0], y = oy * g.stride[1] + ky - g.padding[1],
-                  at = ox * g.stride[2] + kx - g.padding[2];
+    const int64_t z = oz * g.stride[0] + kz * g.dilation[0] - g.padding[0],
+                  y = oy * g.stride[1] + ky * g.dilation[1] - g.padding[1],
+                  at = ox * g.stride[2] + kx * g.dilation[2] - g.padding[2];
     const bool inside = z >= 0 && z < g.d && y >= 0 && y < g.h && at >= 0 && at < g.w;
     out.store(i, inside ? x.load(((((first + image) * g.d + z) * g.h + y) * g.w + at) * g.c + channel) : 0.f);
   }
@@ -55,13 +56,13 @@ struct ScatterColumns {
     const auto [image, z] = divide(plane, g.d);
     float sum = 0;
     for (int kz = 0; kz < g.kernel[0]; ++kz) {
-      const int at_z = static_cast<int>(z) + g.padding[0] - kz;
+      const int at_z = static_cast<int>(z) + g.padding[0] - kz * g.dilation[0];
       if (at_z < 0 || at_z % g.stride[0] != 0 || at_z / g.stride[0] >= g.od) continue;
       for (int ky = 0; ky < g.kernel[1]; ++ky) {
-        const int at_y = static_cast<int>(y) + g.padding[1] - ky;
+        const int at_y = static_cast<int>(y) + g.padding[1] - ky * g.dilation[1];
         if (at_y < 0 || at_y % g.stride[1] != 0 || at_y / g.stride[1] >= g.oh) continue;
         for (int kx = 0; kx < g.kernel[2]; ++kx) {
-          const int at_x = static_cast<int>(x) + g.padding[2] - kx;
+          const int at_x = static_cast<int>(x) + g.padding[2] - kx * g.dilation[2];
           if (at_x < 0 || at_x % g.stride[2] != 0 || at_x / g.stride[2] >= g.ow) continue;
           const int64_t row =
               ((image * g.od + at_z / g.stride[0]) * g.oh + at_y / g.stride[1]) * g.ow + at_x / g.stride[2];
@@ -109,7 +110,8 @@ class ColumnConv final : public Conv {
       g_.kernel[i] = spec.kernel[i];
       g_.stride[i] = spec.stride[i];
       g_.padding[i] = spec.padding[i];
-      *out[i] = (in[i] + 2 * spec.padding[i] - spec.kernel[i]) / spec.stride[i] + 1;
+      g_.dilation[i] = spec.dilation[i];
+      *out[i] = (in[i] + 2 * spec.padding[i] - spec.reach(i)) / spec.stride[i] + 1;
     }
     const int64_t image_bytes = g_.positions() * g_.columns() * static_cast<int64_t>(bytes_of(type()));
     images_ = std::clamp<int64_t>(kColumnBytes / std::max<int64_t>(1, image_bytes), 1, std::max<int64_t>(1, g_.n));

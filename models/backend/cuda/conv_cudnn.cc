@@ -169,8 +169,8 @@ CudnnConv::CudnnConv(CudaBackend& backend, cudnnHandle_t library, AlgorithmCache
   check(cudnnSetTensor4dDescriptor(bias_, CUDNN_TENSOR_NHWC, type, 1, spec.out_channels, 1, 1), "the bias");
   check(cudnnSetFilter4dDescriptor(w_, type, CUDNN_TENSOR_NHWC, spec.out_channels, c, spec.kernel[1], spec.kernel[2]),
         "the weights");
-  check(cudnnSetConvolution2dDescriptor(conv_, spec.padding[1], spec.padding[2], spec.stride[1], spec.stride[2], 1, 1,
-                                        CUDNN_CROSS_CORRELATION, CUDNN_DATA_FLOAT),
+  check(cudnnSetConvolution2dDescriptor(conv_, spec.padding[1], spec.padding[2], spec.stride[1], spec.stride[2],
+                                        spec.dilation[1], spec.dilation[2], CUDNN_CROSS_CORRELATION, CUDNN_DATA_FLOAT),
         "the convolution");
   math_ = half ? CUDNN_TENSOR_OP_MATH : backend.precision() == Precision::tf32 ? CUDNN_DEFAULT_MATH : CUDNN_FMA_MATH;
   set_math(math_);
@@ -180,6 +180,7 @@ CudnnConv::CudnnConv(CudaBackend& backend, cudnnHandle_t library, AlgorithmCache
   key_ = fmt::format("{}, {}, n{} c{} h{} w{} out{} k{}x{} s{}x{} p{}x{}", device, precision,
                      std::bit_ceil(static_cast<unsigned>(std::max(n, 1))), c, h, w, spec.out_channels, spec.kernel[1],
                      spec.kernel[2], spec.stride[1], spec.stride[2], spec.padding[1], spec.padding[2]);
+  if (spec.dilated()) key_ += fmt::format(" d{}x{}", spec.dilation[1], spec.dilation[2]);
 }
 
 void CudnnConv::check_weights(const Tensor& w) const {
@@ -414,8 +415,8 @@ FastConvs::~FastConvs() = default;
 std::shared_ptr<Conv> FastConvs::make(const ConvSpec& spec, const Shape& x) {
   if (!multiple(spec.out_channels)) return nullptr;
   const bool flat = x.rank() == 4 && multiple(spec.in_channels);
-  const bool folds =
-      x.rank() == 5 && spec.in_channels == 1 && x[1] == spec.kernel[0] && spec.padding[0] == 0 && x[2] > 1;
+  const bool folds = x.rank() == 5 && spec.in_channels == 1 && x[1] == spec.kernel[0] && spec.padding[0] == 0 &&
+                     x[2] > 1 && !spec.dilated();
   if (!flat && !folds) return nullptr;
   auto conv = std::make_shared<CudnnConv>(backend_, library_->handle, library_->cache, library_->device, spec, x);
   return conv->served() ? conv : nullptr;

@@ -52,6 +52,8 @@ class CudaBackend final : public Backend {
   void copy(const Tensor& x, Tensor& y) override;
   void to_channels_last(const Tensor& x, Tensor& y) override { copy(x, y); }
   void add(const Tensor& x, Tensor& y) override;
+  void relu(Tensor& y) override;
+  void relu_backward(const Tensor& y, Tensor& dy) override;
   void dropout(const Tensor& x, float p, uint64_t seed, Tensor& y) override;
   void concatenate(const Tensor& a, const Tensor& b, Tensor& y) override;
   void split(const Tensor& y, int64_t first_columns, Tensor& a, Tensor& b) override;

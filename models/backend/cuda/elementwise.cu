@@ -23,6 +23,14 @@ struct Add {
   AVSR_HOST_DEVICE void operator()(int64_t i) const { y.store(i, y.load(i) + x.load(i)); }
 };
 
+// y is kept where `by` is above zero.
+struct KeepPositive {
+  Elements by, y;
+  AVSR_HOST_DEVICE void operator()(int64_t i) const {
+    if (!(by.load(i) > 0)) y.store(i, 0.f);
+  }
+};
+
 struct Drop {
   Elements x, y;
   uint64_t seed;
@@ -50,6 +58,13 @@ void CudaBackend::copy(const Tensor& x, Tensor& y) {
 void CudaBackend::add(const Tensor& x, Tensor& y) {
   check_shape("add", "a tensor", x.shape, y.shape);
   launch(*stream_, y.shape.count(), Add{Elements(x), Elements(y)});
+}
+
+void CudaBackend::relu(Tensor& y) { relu_backward(y, y); }
+
+void CudaBackend::relu_backward(const Tensor& y, Tensor& dy) {
+  check_shape("relu", "a tensor", y.shape, dy.shape);
+  launch(*stream_, dy.shape.count(), KeepPositive{Elements(y), Elements(dy)});
 }
 
 void CudaBackend::dropout(const Tensor& x, float p, uint64_t seed, Tensor& y) {

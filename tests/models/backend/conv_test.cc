@@ -25,6 +25,15 @@ ConvSpec spec_of(int in, int out, std::array<int, 3> kernel, std::array<int, 3> 
   return {.in_channels = in, .out_channels = out, .kernel = kernel, .stride = stride, .padding = padding};
 }
 
+// Along time, as many steps out as in.
+ConvSpec dilated(int in, int out, int kernel, int dilation) {
+  return {.in_channels = in,
+          .out_channels = out,
+          .kernel = {1, 1, kernel},
+          .padding = {0, 0, dilation * (kernel - 1) / 2},
+          .dilation = {1, 1, dilation}};
+}
+
 std::vector<Case> cases() {
   return {
       {"trunk_3x3", spec_of(64, 64, {1, 3, 3}, {1, 1, 1}, {0, 1, 1}), {3, 11, 11, 64}},
@@ -45,6 +54,13 @@ std::vector<Case> cases() {
       {"video_front_24", spec_of(1, 24, {5, 7, 7}, {1, 2, 2}, {0, 3, 3}), {7, 5, 12, 12, 1}},
       {"video_front_48", spec_of(1, 48, {3, 3, 5}, {1, 1, 1}, {1, 1, 2}), {2, 4, 6, 9, 1}},
       {"sound_front", spec_of(1, 64, {1, 1, 80}, {1, 1, 4}, {0, 0, 38}), {2, 1, 640, 1}},
+      {"dilated_3_by_2", dilated(32, 16, 3, 2), {2, 1, 29, 32}},
+      {"dilated_5_by_4", dilated(24, 8, 5, 4), {3, 1, 29, 24}},
+      {"dilated_7_by_8", dilated(48, 16, 7, 8), {2, 1, 9, 48}},
+      {"dilated_one_channel", dilated(1, 8, 3, 2), {2, 1, 12, 1}},
+      {"dilated_2_d",
+       {.in_channels = 16, .out_channels = 16, .kernel = {1, 3, 3}, .padding = {0, 2, 3}, .dilation = {1, 2, 3}},
+       {2, 9, 8, 16}},
       {"sound_front_one_clip", spec_of(1, 16, {1, 1, 80}, {1, 1, 4}, {0, 0, 38}), {1, 1, 1284, 1}},
   };
 }

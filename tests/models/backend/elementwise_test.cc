@@ -71,6 +71,28 @@ TEST(Elementwise, CopyOfBytes) {
   EXPECT_EQ(y.dtype, DType::u8);
 }
 
+TEST(Relu, KeepsWhatIsAboveZeroAndSoDoesItsGradient) {
+  const auto made = test::make_test_backend();
+  Backend& backend = *made;
+  for (const bool map : {false, true}) {
+    Tensor y = random_tensor(backend, {2, 3, 5, 12}, 1), dy = random_tensor(backend, {2, 3, 5, 12}, 2);
+    if (map) {
+      y = test::as_activation(backend, y);
+      dy = test::as_activation(backend, dy);
+    }
+    const auto x = backend.values(y), gradient = backend.values(dy);
+    backend.relu(y);
+    backend.relu_backward(y, dy);
+    const auto values = backend.values(y), masked = backend.values(dy);
+    for (size_t i = 0; i < x.size(); ++i) {
+      ASSERT_EQ(values[i], std::max(x[i], 0.0f));
+      ASSERT_EQ(masked[i], x[i] > 0 ? gradient[i] : 0.0f);
+    }
+  }
+  Tensor y = backend.zeros({2, 3}), dy = backend.zeros({3, 2});
+  EXPECT_THROW(backend.relu_backward(y, dy), std::invalid_argument);
+}
+
 TEST(Dropout, KeepsTheGivenShareScaledAndIsAFunctionOfSeedAndIndex) {
   constexpr int64_t kCount = 200000;
   const auto first = test::make_test_backend(1), second = test::make_test_backend(2);

@@ -54,7 +54,7 @@ struct ReferenceConv {
     w = x[x.rank() - 2];
   }
   int64_t out(int64_t size, size_t i) const {
-    return (size + 2 * spec.padding[i] - spec.kernel[i]) / spec.stride[i] + 1;
+    return (size + 2 * spec.padding[i] - spec.dilation[i] * (spec.kernel[i] - 1) - 1) / spec.stride[i] + 1;
   }
   int64_t x_count() const { return n * d * h * w * spec.in_channels; }
   int64_t y_count() const { return n * out(d, 0) * out(h, 1) * out(w, 2) * spec.out_channels; }
@@ -71,9 +71,10 @@ struct ReferenceConv {
       for (int64_t p = 0; p < od * oh * ow; ++p)
         for (int64_t o = 0; o < spec.out_channels; ++o, ++y)
           for (int64_t k = 0; k < int64_t{spec.kernel[0]} * spec.kernel[1] * spec.kernel[2]; ++k) {
-            const int64_t z = p / (oh * ow) * spec.stride[0] + k / (spec.kernel[1] * spec.kernel[2]) - spec.padding[0];
-            const int64_t r = p / ow % oh * spec.stride[1] + k / spec.kernel[2] % spec.kernel[1] - spec.padding[1];
-            const int64_t c = p % ow * spec.stride[2] + k % spec.kernel[2] - spec.padding[2];
+            const int64_t kz = k / (spec.kernel[1] * spec.kernel[2]), kr = k / spec.kernel[2] % spec.kernel[1];
+            const int64_t z = p / (oh * ow) * spec.stride[0] + kz * spec.dilation[0] - spec.padding[0];
+            const int64_t r = p / ow % oh * spec.stride[1] + kr * spec.dilation[1] - spec.padding[1];
+            const int64_t c = p % ow * spec.stride[2] + k % spec.kernel[2] * spec.dilation[2] - spec.padding[2];
             if (z < 0 || z >= d || r < 0 || r >= h || c < 0 || c >= w) continue;
             const int64_t x = (((b * d + z) * h + r) * w + c) * spec.in_channels;
             const int64_t tap = (o * spec.kernel[0] * spec.kernel[1] * spec.kernel[2] + k) * spec.in_channels;

@@ -60,6 +60,12 @@ TEST(ImplementationTest, NoReferenceKernelIsEverPicked) {
     pool({.kind = PoolSpec::Kind::average, .kernel = {2, 2}, .stride = {2, 2}}, {2, 3, 3, c[3]});
     pool({.kind = PoolSpec::Kind::average, .kernel = {1, 20}, .stride = {1, 20}}, {2, 1, 580, c[3]});
     pool({.kind = PoolSpec::Kind::average, .kernel = {1, 21}, .stride = {1, 21}, .padding = {0, 1}}, {2, 1, 608, c[3]});
+    for (const int dilation : {1, 2, 4, 8})
+      for (const int kernel : {3, 5, 7}) {
+        ConvSpec spec = spec_of(3 * c[2], c[2], {1, 1, kernel}, {1, 1, 1}, {0, 0, dilation * (kernel - 1) / 2});
+        spec.dilation[2] = dilation;
+        run(spec, {2, 1, 29, 3 * c[2]});
+      }
     run(spec_of(c[2], 2 * c[2], {1, 1, 5}, {1, 1, 2}, {0, 0, 0}), {2, 1, 29, c[2]});
     pool({.kernel = {1, 2}, .stride = {1, 2}}, {2, 1, 13, 2 * c[2]});
     run(spec_of(2 * c[2], 4 * c[2], {1, 1, 5}, {1, 1, 2}, {0, 0, 0}), {2, 1, 6, 2 * c[2]});
