@@ -15,8 +15,10 @@
 
 #include "models/model_file.h"
 #include "pipeline/commands.h"
+#include "pipeline/dataset.h"
 #include "pipeline/decoding_choice.h"
 #include "pipeline/device.h"
+#include "pipeline/dry_run.h"
 #include "pipeline/options.h"
 #include "pipeline/progress.h"
 #include "pipeline/schedule.h"
@@ -73,6 +75,37 @@ bool choose_decodings(backend::Backend& backend, const RunSettings& run) {
   return true;
 }
 
+// Of the data, or of LRW's.
+DataSize size_of(const RunSettings& run) {
+  if (run.data.empty()) return size_of_lrw();
+  Dataset::Settings settings;
+  settings.streams = streams_of(run.recipe);
+  settings.window_frames = run.recipe.data.window_frames;
+  settings.background = run.recipe.data.background;
+  const auto training = Dataset::open(run.data, "train", settings);
+  settings.labels = training->labels();
+  const auto validation = Dataset::open(run.data, "val", settings);
+  const int whole = training->whole_clip_frames();
+  return {.training = static_cast<int64_t>(training->samples().size()),
+          .validation = static_cast<int64_t>(validation->samples().size()),
+          .labels = static_cast<int>(training->labels().size()),
+          .frames = whole > 0 ? whole : run.recipe.data.window_frames};
+}
+
+int print_plan(const RunSettings& run, const DeviceChoice& device) {
+  const auto backend = open_device_aloud(device);
+  const DataSize size = size_of(run);
+  std::cout << fmt::format(
+                   "recipe {} (seed {}) on {}: {} training and {} validation examples of {} words, {} frames\n\n",
+                   run.recipe.name, run.recipe.seed, run.data.empty() ? "a corpus of LRW's size" : run.data,
+                   size.training, size.validation, size.labels, size.frames)
+            << std::flush;
+  const auto plans =
+      plan_stages(*backend, run.recipe, size, [](const std::string& text) { std::cout << text << std::endl; });
+  std::cout << total_of(plans);
+  return 0;
+}
+
 }  // namespace
 
 int run_train(const Arguments& arguments) {
@@ -82,9 +115,13 @@ int run_train(const Arguments& arguments) {
   std::vector<std::string> overrides;
   DeviceChoice device;
   po::options_description options("Options");
-  options.add_options()("data", po::value(&run.data)->required(), "folder made by `avsr prepare`")(
-      "out", po::value(&out)->required(), "folder for models, checkpoints and logs")(
-      "resume", po::bool_switch(&run.resume), "go on with the run that --out holds")(
+  bool dry_run = false;
+  options.add_options()("data", po::value(&run.data), "folder made by `avsr prepare`")(
+      "out", po::value(&out), "folder for models, checkpoints and logs")(
+      "dry-run", po::bool_switch(&dry_run),
+      "train nothing: say for each stage what it starts from, trains and freezes, its steps, memory and time on this "
+      "device, for --data or else for a corpus of LRW's size")("resume", po::bool_switch(&run.resume),
+                                                               "go on with the run that --out holds")(
       "stages", po::value(&stages), "only these stages, separated by commas")(
       "set", po::value(&overrides)->composing(), "change the recipe: KEY=VALUE, such as seed=7 or stages.*.epochs=2")(
       "workers", po::value(&run.workers)->default_value(0), "loader threads; 0: half of the cores")(
@@ -101,14 +138,18 @@ int run_train(const Arguments& arguments) {
   positions.add("recipe", 1);
   const Parsed parsed = parse_options(
       arguments, options, hidden, positions,
-      "avsr train RECIPE --data DIR --out DIR\n\nTrains the networks of a recipe (built in, see `avsr recipes`, or "
+      "avsr train RECIPE --data DIR --out DIR\navsr train RECIPE --dry-run\n\nTrains the networks of a recipe (built "
+      "in, see `avsr recipes`, or "
       "a YAML file), stage by stage.\nWord models train on clips with a label and on words with times; a transcript "
       "alone teaches them "
       "nothing.\nStopped by Ctrl-C or killed, it goes on with --resume.",
       "avsr train words-small --data data --out run");
   if (parsed.help) return 0;
+  if (!dry_run && (run.data.empty() || out.empty()))
+    throw std::invalid_argument(fmt::format("--{} is missing", run.data.empty() ? "data" : "out"));
   run.validate();
   run.recipe = load_recipe(recipe, overrides);
+  if (dry_run) return print_plan(run, device);
   run.out = out;
   run.stages = split_list(stages);
   run.stop = &stop_requested;
