@@ -2,15 +2,16 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
 #include <stdexcept>
 
 #include "models/audio_stream.h"
 #include "models/layers/dropout.h"
 #include "models/layers/linear.h"
-#include "models/layers/recurrent_stack.h"
 #include "models/layers/temporal_conv.h"
 #include "models/step_layout.h"
+#include "models/stream_back_end.h"
 #include "models/video_stream.h"
 
 namespace avsr::models {
@@ -20,26 +21,24 @@ using backend::Lengths;
 using backend::Tensor;
 using layers::RecurrentStack;
 
-RecurrentStack::Options stack_options(const RecurrentConfig& c, int input) {
-  return {c.cell, input, c.hidden, c.layers, c.input_dropout, c.hidden_dropout, c.forget_bias};
+// Whether any clip has the stream; an empty list says that all have.
+bool any_present(const std::vector<uint8_t>& present) {
+  return present.empty() || std::any_of(present.begin(), present.end(), [](uint8_t there) { return there != 0; });
 }
-
-// Recurrent layers over one stream's embedding.
-struct StreamRecurrent {
-  std::optional<RecurrentStack> stack;
-  Tensor d_embedding;
-};
+bool all_present(const std::vector<uint8_t>& present) {
+  return std::all_of(present.begin(), present.end(), [](uint8_t there) { return there != 0; });
+}
 
 class AvsrNetwork final : public Network {
  public:
   AvsrNetwork(backend::Backend& backend, const NetworkConfig& config) : Network(config), backend_(backend) {
     if (config.streams != Streams::audio) video_.emplace(backend, arena_, scratch_, config.video);
-    if (video_) build_back_end("video", config.video.embedding, video_recurrent_);
+    if (video_) build_back_end("video", config.video.embedding, video_back_end_);
     if (config.streams != Streams::video) audio_.emplace(backend, arena_, scratch_, config.audio);
-    if (audio_) build_back_end("audio", audio_->width(), audio_recurrent_);
+    if (audio_) build_back_end("audio", audio_->width(), audio_back_end_);
     if (audiovisual()) {
       fusion_.emplace(backend, arena_, "fusion/recurrent", stack_options(config.fusion, 4 * config.recurrent.hidden));
-      build_head("fusion", config.fusion);
+      build_head("fusion", 2 * config.fusion.hidden, config.fusion.hidden_dropout);
     }
   }
 
@@ -49,20 +48,25 @@ class AvsrNetwork final : public Network {
 
  private:
   bool audiovisual() const { return config_.streams == Streams::audiovisual; }
-  void build_back_end(const std::string& stream, int width, StreamRecurrent& recurrent);
-  void build_head(const std::string& path, const RecurrentConfig& recurrent);
+  void build_back_end(const std::string& stream, int width, std::optional<StreamBackEnd>& back_end);
+  void build_head(const std::string& path, int width, float dropout);
+  void find_present(const Inputs& inputs);
   Lengths common_steps(const Inputs& inputs) const;
   void forward_temporal_conv(const Tensor& embedding, const Lengths& steps, bool training, bool move);
-  const Tensor& forward_recurrent(RecurrentStack& stack, const Tensor& x, bool training, uint64_t seed, bool below);
+  const Tensor& forward_back_end(StreamBackEnd& back_end, const Tensor& embedding, const Inputs& inputs, bool training,
+                                 uint64_t seed, bool& trains);
+  void forward_fusion(const Inputs& inputs, bool training, uint64_t seed);
+  Tensor features_where(const std::vector<uint8_t>& present, const Tensor& features, Tensor& storage);
+  void mask_absent(const std::vector<uint8_t>& present, Tensor& t);
   void forward_head(const Tensor& x, bool training, uint64_t seed, bool below);
   template <typename Stream>
-  void backward_stream(Stream& stream, StreamRecurrent& recurrent, Tensor& dy);
+  void backward_stream(Stream& stream, StreamBackEnd& back_end, Tensor& dy);
 
   backend::Backend& backend_;
   layers::Scratch scratch_;
   std::optional<VideoStream> video_;
   std::optional<AudioStream> audio_;
-  StreamRecurrent video_recurrent_, audio_recurrent_;
+  std::optional<StreamBackEnd> video_back_end_, audio_back_end_;
   std::optional<RecurrentStack> fusion_;
   std::optional<layers::Chain> temporal_conv_;
   std::optional<layers::Dropout> head_dropout_;
@@ -70,31 +74,47 @@ class AvsrNetwork final : public Network {
 
   Lengths steps_;
   bool ragged_ = false;
+  std::vector<uint8_t> video_present_, audio_present_;  // of the last forward
+  bool video_runs_ = false, audio_runs_ = false;
   bool below_head_ = false;                           // something under the head trains
-  bool video_trains_ = false, audio_trains_ = false;  // the stream, its recurrent layers included
+  bool video_trains_ = false, audio_trains_ = false;  // the stream, its back-end included
   Tensor video_embedding_, audio_embedding_, video_features_, audio_features_, fused_, fusion_features_;
+  Tensor video_kept_, audio_kept_;  // features with zeros where a clip lacks the stream
   Tensor logits_, d_features_, d_fused_, d_video_, d_audio_, d_embedding_;
 };
 
-void AvsrNetwork::build_back_end(const std::string& stream, int width, StreamRecurrent& recurrent) {
+void AvsrNetwork::build_back_end(const std::string& stream, int width, std::optional<StreamBackEnd>& back_end) {
   if (config_.back_end == BackEnd::temporal_conv) {
     temporal_conv_.emplace(backend_, scratch_);
     layers::add_temporal_conv(*temporal_conv_, backend_, arena_, stream + "/temporal_conv", width, config_.labels);
     return;
   }
-  recurrent.stack.emplace(backend_, arena_, stream + "/recurrent", stack_options(config_.recurrent, width));
-  if (!audiovisual()) build_head(stream, config_.recurrent);
+  back_end.emplace(backend_, arena_, scratch_, stream, config_, width);
+  // The MS-TCN ends in dropout of its own.
+  const float dropout = config_.back_end == BackEnd::recurrent ? config_.recurrent.hidden_dropout : 0;
+  if (!audiovisual()) build_head(stream, back_end->width(), dropout);
 }
 
-void AvsrNetwork::build_head(const std::string& path, const RecurrentConfig& recurrent) {
-  head_dropout_.emplace(backend_, recurrent.hidden_dropout);
-  head_.emplace(backend_, arena_, path + "/head", 2 * recurrent.hidden, config_.labels);
+void AvsrNetwork::build_head(const std::string& path, int width, float dropout) {
+  head_dropout_.emplace(backend_, dropout);
+  head_.emplace(backend_, arena_, path + "/head", width, config_.labels);
+}
+
+// What runs in this call, and for which clips it counts.
+void AvsrNetwork::find_present(const Inputs& inputs) {
+  if (!audiovisual() && !(all_present(inputs.video_present) && all_present(inputs.audio_present)))
+    throw std::invalid_argument("[network] a clip lacks the only stream of this network");
+  video_present_ = inputs.video_present;
+  audio_present_ = inputs.audio_present;
+  video_runs_ = video_ && any_present(video_present_);
+  audio_runs_ = audio_ && any_present(audio_present_);
+  if (!video_runs_ && !audio_runs_) throw std::invalid_argument("[network] no clip of the batch has any stream");
 }
 
 Lengths AvsrNetwork::common_steps(const Inputs& inputs) const {
-  if (!audio_) return video_->steps(inputs);
+  if (!audio_runs_) return video_->steps(inputs);
   const Lengths audio = audio_->steps(inputs);
-  if (!video_) return audio;
+  if (!video_runs_) return audio;
   const Lengths video = video_->steps(inputs);
   if (audio.size() != video.size())
     throw std::invalid_argument(
@@ -108,9 +128,49 @@ Lengths AvsrNetwork::common_steps(const Inputs& inputs) const {
   return video;
 }
 
-const Tensor& AvsrNetwork::forward_recurrent(RecurrentStack& stack, const Tensor& x, bool training, uint64_t seed,
-                                             bool below) {
-  return stack.forward(x, ragged_ ? &steps_ : nullptr, training, seed, training && below);
+// trains: whether something below the back-end does; then whether the back-end or something below it does.
+const Tensor& AvsrNetwork::forward_back_end(StreamBackEnd& back_end, const Tensor& embedding, const Inputs& inputs,
+                                            bool training, uint64_t seed, bool& trains) {
+  const StreamBackEnd::Call call{training, training && trains, training && statistics_move_, seed};
+  trains = trains || (training && !back_end.frozen());
+  return back_end.forward(embedding, inputs.word_boundary, ragged_ ? &steps_ : nullptr, call);
+}
+
+void AvsrNetwork::mask_absent(const std::vector<uint8_t>& present, Tensor& t) {
+  if (present.size() != static_cast<size_t>(t.shape[0]))
+    throw std::invalid_argument(fmt::format("[network] {} clips in the batch, but {} are said to have a stream or not",
+                                            t.shape[0], present.size()));
+  Lengths kept(present.size(), 0);
+  for (size_t b = 0; b < present.size(); ++b)
+    if (present[b]) kept[b] = static_cast<int>(t.shape[1]);
+  backend_.mask(t, kept);
+}
+
+// (B, T, D) with zeros for the clips without the stream; features: the stream's own, empty when it did not run.
+Tensor AvsrNetwork::features_where(const std::vector<uint8_t>& present, const Tensor& features, Tensor& storage) {
+  if (!features.empty() && all_present(present)) return features;
+  if (features.empty()) {
+    backend_.resize(storage, {static_cast<int64_t>(steps_.size()), longest(steps_), 2 * config_.recurrent.hidden});
+    backend_.fill(storage, 0);
+    return storage;
+  }
+  backend_.copy(features, storage);
+  mask_absent(present, storage);
+  return storage;
+}
+
+void AvsrNetwork::forward_fusion(const Inputs& inputs, bool training, uint64_t seed) {
+  for (size_t b = 0; b < inputs.video_present.size() && b < inputs.audio_present.size(); ++b)
+    if (!inputs.video_present[b] && !inputs.audio_present[b])
+      throw std::invalid_argument(fmt::format("[network] clip {} has neither stream", b));
+  const Tensor video = features_where(video_present_, video_features_, video_kept_),
+               audio = features_where(audio_present_, audio_features_, audio_kept_);
+  const int64_t clips = video.shape[0], frames = video.shape[1], rows = clips * frames;
+  backend_.concatenate(video.reshaped({rows, video.shape[2]}), audio.reshaped({rows, audio.shape[2]}), fused_);
+  fused_ = fused_.reshaped({clips, frames, fused_.shape.back()});
+  const bool below = video_trains_ || audio_trains_;
+  fusion_features_ = fusion_->forward(fused_, ragged_ ? &steps_ : nullptr, training, seed, training && below);
+  forward_head(fusion_features_, training, seed, below || !fusion_->frozen());
 }
 
 void AvsrNetwork::forward_head(const Tensor& x, bool training, uint64_t seed, bool below) {
@@ -143,36 +203,27 @@ void AvsrNetwork::forward_temporal_conv(const Tensor& embedding, const Lengths& 
 const Tensor& AvsrNetwork::forward(const Inputs& inputs, Mode mode, uint64_t step_seed, Lengths& steps) {
   const bool training = mode == Mode::training;
   const bool move = training && statistics_move_;
+  find_present(inputs);
   steps_ = common_steps(inputs);
   ragged_ = is_ragged(steps_, longest(steps_));
-  video_trains_ = training && video_ && !video_->frozen();
-  audio_trains_ = training && audio_ && !audio_->frozen();
-  if (video_) video_embedding_ = video_->forward(inputs, steps_, training, move);
-  if (audio_) audio_embedding_ = audio_->forward(inputs, steps_, training, move);
+  video_trains_ = training && video_runs_ && !video_->frozen();
+  audio_trains_ = training && audio_runs_ && !audio_->frozen();
+  video_features_ = audio_features_ = {};
+  if (video_runs_) video_embedding_ = video_->forward(inputs, steps_, training, move);
+  if (audio_runs_) audio_embedding_ = audio_->forward(inputs, steps_, training, move);
   if (temporal_conv_) {
     forward_temporal_conv(video_ ? video_embedding_ : audio_embedding_, steps_, training, move);
   } else {
-    if (video_) {
+    if (video_runs_)
       video_features_ =
-          forward_recurrent(*video_recurrent_.stack, video_embedding_, training, step_seed, video_trains_);
-      video_trains_ = video_trains_ || (training && !video_recurrent_.stack->frozen());
-    }
-    if (audio_) {
+          forward_back_end(*video_back_end_, video_embedding_, inputs, training, step_seed, video_trains_);
+    if (audio_runs_)
       audio_features_ =
-          forward_recurrent(*audio_recurrent_.stack, audio_embedding_, training, step_seed, audio_trains_);
-      audio_trains_ = audio_trains_ || (training && !audio_recurrent_.stack->frozen());
-    }
-    const bool below = video_trains_ || audio_trains_;
-    if (audiovisual()) {
-      const int64_t clips = video_features_.shape[0], frames = video_features_.shape[1], rows = clips * frames;
-      backend_.concatenate(video_features_.reshaped({rows, video_features_.shape[2]}),
-                           audio_features_.reshaped({rows, audio_features_.shape[2]}), fused_);
-      fused_ = fused_.reshaped({clips, frames, fused_.shape.back()});
-      fusion_features_ = forward_recurrent(*fusion_, fused_, training, step_seed, below);
-      forward_head(fusion_features_, training, step_seed, below || !fusion_->frozen());
-    } else {
-      forward_head(video_ ? video_features_ : audio_features_, training, step_seed, below);
-    }
+          forward_back_end(*audio_back_end_, audio_embedding_, inputs, training, step_seed, audio_trains_);
+    if (audiovisual())
+      forward_fusion(inputs, training, step_seed);
+    else
+      forward_head(video_ ? video_features_ : audio_features_, training, step_seed, video_trains_ || audio_trains_);
   }
   if (move)
     arena_.touch();
@@ -183,9 +234,9 @@ const Tensor& AvsrNetwork::forward(const Inputs& inputs, Mode mode, uint64_t ste
 }
 
 template <typename Stream>
-void AvsrNetwork::backward_stream(Stream& stream, StreamRecurrent& recurrent, Tensor& dy) {
-  recurrent.stack->backward(dy, recurrent.d_embedding);
-  if (!stream.frozen()) stream.backward(recurrent.d_embedding);
+void AvsrNetwork::backward_stream(Stream& stream, StreamBackEnd& back_end, Tensor& dy) {
+  Tensor& d_embedding = back_end.backward(dy);
+  if (!stream.frozen()) stream.backward(d_embedding);
 }
 
 void AvsrNetwork::backward(const Tensor& dlogits) {
@@ -209,8 +260,8 @@ void AvsrNetwork::backward(const Tensor& dlogits) {
   if (!below_head_) return;
   head_dropout_->backward(d_features_);
   if (!audiovisual()) {
-    video_ ? backward_stream(*video_, video_recurrent_, d_features_)
-           : backward_stream(*audio_, audio_recurrent_, d_features_);
+    video_ ? backward_stream(*video_, *video_back_end_, d_features_)
+           : backward_stream(*audio_, *audio_back_end_, d_features_);
     return;
   }
   fusion_->backward(d_features_, d_fused_);
@@ -220,21 +271,24 @@ void AvsrNetwork::backward(const Tensor& dlogits) {
   backend_.split(d_fused_.reshaped({rows, s[2]}), width, d_video_, d_audio_);
   d_video_ = d_video_.reshaped({s[0], s[1], width});
   d_audio_ = d_audio_.reshaped({s[0], s[1], width});
-  if (video_trains_) backward_stream(*video_, video_recurrent_, d_video_);
-  if (audio_trains_) backward_stream(*audio_, audio_recurrent_, d_audio_);
+  if (!all_present(video_present_)) mask_absent(video_present_, d_video_);
+  if (!all_present(audio_present_)) mask_absent(audio_present_, d_audio_);
+  if (video_trains_) backward_stream(*video_, *video_back_end_, d_video_);
+  if (audio_trains_) backward_stream(*audio_, *audio_back_end_, d_audio_);
 }
 
 const Tensor& AvsrNetwork::features(const std::string& part) const {
-  const std::pair<const char*, const Tensor*> known[] = {{"video/embed", &video_embedding_},
+  const std::string back_end = config_.back_end == BackEnd::ms_tcn ? "/ms_tcn" : "/recurrent";
+  const std::pair<std::string, const Tensor*> known[] = {{"video/embed", &video_embedding_},
                                                          {"audio/embed", &audio_embedding_},
-                                                         {"video/recurrent", &video_features_},
-                                                         {"audio/recurrent", &audio_features_},
+                                                         {"video" + back_end, &video_features_},
+                                                         {"audio" + back_end, &audio_features_},
                                                          {"fusion/recurrent", &fusion_features_}};
   std::string there;
   for (const auto& [name, tensor] : known) {
     if (tensor->empty()) continue;
     if (part == name) return *tensor;
-    there += std::string(there.empty() ? "" : ", ") + name;
+    there += (there.empty() ? "" : ", ") + name;
   }
   throw std::invalid_argument(fmt::format("[network] no features {}; after a forward call there are: {}", part,
                                           there.empty() ? "none" : there));

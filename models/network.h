@@ -1,9 +1,9 @@
 // The networks of the paper, assembled from layers: an audio stream, a video stream, or both with a fusion on top.
 //
 // Parameter names are paths and are the keys of the model file:
-// video/{frontend,trunk,embed,temporal_conv,recurrent,head}/…,
-// audio/{frontend,trunk,embed,temporal_conv,recurrent,head}/…, fusion/{recurrent,head}/… . An audiovisual network has
-// no stream heads.
+// video/{frontend,trunk,embed,temporal_conv,recurrent,ms_tcn,head}/…,
+// audio/{frontend,trunk,embed,temporal_conv,recurrent,ms_tcn,head}/…, fusion/{recurrent,head}/… . An audiovisual
+// network has no stream heads.
 #pragma once
 
 #include <memory>
@@ -24,6 +24,13 @@ struct Inputs {
   backend::Lengths frames;                      // (B): valid frames
   backend::Tensor audio;                        // (B, S) z-normalised waveform, or (B, 4 T, F) MFCC at 100 per second
   backend::Lengths samples;                     // (B): valid samples (or MFCC frames)
+  // (B, T, 1): 1 inside the word, 0 outside and beyond the clip's end. Read with config.word_boundary only.
+  backend::Tensor word_boundary;
+  // Of an audiovisual network, (B): 0 where the clip has no such stream, not both; empty: all have it. In place of the
+  // absent stream's recurrent features the fusion gets zeros, at every step, in training and inference alike. (In
+  // training the stream still runs on what lies in the batch, and its batch-norm statistics count it.) A stream that
+  // is absent from all clips does not run, and its tensor may be empty.
+  std::vector<uint8_t> video_present, audio_present;
 };
 
 enum class Mode : uint8_t { training, inference };
@@ -44,8 +51,9 @@ class Network {
                                          backend::Lengths& steps) = 0;
   // Adds the gradients of all parameters that are not frozen to the gradient arena; stops at the lowest such part.
   virtual void backward(const backend::Tensor& dlogits) = 0;
-  // Output (B, T, D) of a part in the last forward call: "video/embed", "video/recurrent", "audio/embed",
-  // "audio/recurrent", "fusion/recurrent". Throws std::invalid_argument when the network has no such part.
+  // Output (B, T, D) of a part in the last forward call: "video/embed", "video/recurrent",
+  // "video/ms_tcn", "audio/embed", "audio/recurrent", "audio/ms_tcn", "fusion/recurrent". Throws
+  // std::invalid_argument when the network has no such part.
   virtual const backend::Tensor& features(const std::string& part) const = 0;
 
   // With true, batch norm in frozen parts uses the batch's statistics in training mode and moves the running ones, as

@@ -74,6 +74,24 @@ void read_recurrent(const json& parent, const char* key, RecurrentConfig& c) {
   read(j, "forget_bias", c.forget_bias);
 }
 
+void read_ms_tcn(const json& parent, MsTcnConfig& c) {
+  if (!parent.contains("ms_tcn")) return;
+  const json& j = parent.at("ms_tcn");
+  check_keys(j, "ms_tcn", {"kernels", "branch_width", "blocks", "dropout"});
+  read(j, "kernels", c.kernels);
+  read(j, "branch_width", c.branch_width);
+  read(j, "blocks", c.blocks);
+  read(j, "dropout", c.dropout);
+}
+
+void read_modality_dropout(const json& parent, ModalityDropout& c) {
+  if (!parent.contains("modality_dropout")) return;
+  const json& j = parent.at("modality_dropout");
+  check_keys(j, "modality_dropout", {"video", "audio"});
+  read(j, "video", c.video);
+  read(j, "audio", c.audio);
+}
+
 void read_video(const json& parent, VideoConfig& c) {
   if (!parent.contains("video")) return;
   const json& j = parent.at("video");
@@ -128,6 +146,23 @@ void check_recurrent(const std::string& where, const RecurrentConfig& c) {
         fmt::format("0 but for an LSTM, got {}", c.forget_bias));
 }
 
+void check_ms_tcn(const MsTcnConfig& c) {
+  check(!c.kernels.empty() && c.kernels.size() <= 16, "ms_tcn.kernels",
+        fmt::format("1 to 16 kernels, got {}", c.kernels.size()));
+  for (int k : c.kernels)
+    check(k >= 1 && k <= 255 && k % 2 == 1, "ms_tcn.kernels", fmt::format("odd numbers from 1 to 255, got {}", k));
+  check_size(c.branch_width, "ms_tcn.branch_width");
+  check(c.blocks >= 1 && c.blocks <= 16, "ms_tcn.blocks", fmt::format("1 to 16, got {}", c.blocks));
+  check(c.dropout >= 0 && c.dropout < 1, "ms_tcn.dropout", fmt::format("0 <= p < 1, got {}", c.dropout));
+}
+
+void check_modality_dropout(const ModalityDropout& c, Streams streams) {
+  check(c.video >= 0 && c.audio >= 0 && c.video + c.audio <= 1, "modality_dropout",
+        fmt::format("shares of 0 or more that are 1 or less together, got video {} and audio {}", c.video, c.audio));
+  check(!c.used() || streams == Streams::audiovisual, "modality_dropout",
+        fmt::format("none, because streams is {}: there is no other stream", name_in(kStreamNames, streams)));
+}
+
 // Side of the trunk's last map: the front-end halves twice, each layer but the first once more.
 int last_map(const VideoConfig& c) {
   int side = c.crop;
@@ -154,8 +189,8 @@ void NetworkConfig::validate() const {
   if (streams != Streams::video) {
     if (audio.input == AudioConfig::Input::mfcc) {
       check_size(audio.mfcc_features, "audio.mfcc_features");
-      check(streams == Streams::audiovisual || back_end == BackEnd::recurrent, "back_end",
-            "recurrent, because audio.input is mfcc");
+      check(streams == Streams::audiovisual || back_end != BackEnd::temporal_conv, "back_end",
+            "recurrent or ms_tcn, because audio.input is mfcc");
     } else {
       check_trunk("audio", audio.widths, audio.blocks);
       check_size(audio.frontend_width, "audio.frontend_width");
@@ -168,7 +203,11 @@ void NetworkConfig::validate() const {
   check(streams != Streams::audiovisual || back_end == BackEnd::recurrent, "back_end",
         "recurrent, because streams is audiovisual");
   if (back_end == BackEnd::recurrent) check_recurrent("recurrent", recurrent);
+  if (back_end == BackEnd::ms_tcn) check_ms_tcn(ms_tcn);
   if (streams == Streams::audiovisual) check_recurrent("fusion", fusion);
+  check(!word_boundary || back_end != BackEnd::temporal_conv, "word_boundary",
+        "false, because back_end is temporal_conv");
+  check_modality_dropout(modality_dropout, streams);
 }
 
 void to_json(json& j, const NetworkConfig& c) {
@@ -191,17 +230,29 @@ void to_json(json& j, const NetworkConfig& c) {
          {"mfcc_features", c.audio.mfcc_features}}},
        {"recurrent", recurrent_json(c.recurrent)},
        {"fusion", recurrent_json(c.fusion)},
+       {"ms_tcn",
+        {{"kernels", c.ms_tcn.kernels},
+         {"branch_width", c.ms_tcn.branch_width},
+         {"blocks", c.ms_tcn.blocks},
+         {"dropout", c.ms_tcn.dropout}}},
+       {"word_boundary", c.word_boundary},
+       {"modality_dropout", {{"video", c.modality_dropout.video}, {"audio", c.modality_dropout.audio}}},
        {"labels", c.labels}};
 }
 
 void from_json(const json& j, NetworkConfig& c) {
-  check_keys(j, "network", {"streams", "back_end", "video", "audio", "recurrent", "fusion", "labels"});
+  check_keys(j, "network",
+             {"streams", "back_end", "video", "audio", "recurrent", "fusion", "ms_tcn", "word_boundary",
+              "modality_dropout", "labels"});
   read_name(kStreamNames, j, "streams", c.streams);
   read_name(kBackEndNames, j, "back_end", c.back_end);
   read_video(j, c.video);
   read_audio(j, c.audio);
   read_recurrent(j, "recurrent", c.recurrent);
   read_recurrent(j, "fusion", c.fusion);
+  read_ms_tcn(j, c.ms_tcn);
+  read(j, "word_boundary", c.word_boundary);
+  read_modality_dropout(j, c.modality_dropout);
   read(j, "labels", c.labels);
 }
 

@@ -12,7 +12,7 @@
 namespace avsr::models {
 
 enum class Streams : uint8_t { audio, video, audiovisual };
-enum class BackEnd : uint8_t { temporal_conv, recurrent };
+enum class BackEnd : uint8_t { temporal_conv, recurrent, ms_tcn };
 
 const char* name_of(Streams streams);  // "audio", "video", "audiovisual"
 
@@ -25,6 +25,21 @@ struct RecurrentConfig {
   // Added to the forget gates' first biases (LSTM): 1 lets untrained cells remember for many steps (Gers, Schmidhuber
   // and Cummins 2000), which shortens training; 0 is PyTorch's start.
   float forget_bias = 0;
+};
+
+// The multi-scale temporal convolutional network of Martinez et al. 2020 (layers/ms_tcn.h).
+struct MsTcnConfig {
+  std::vector<int> kernels{3, 5, 7};  // one branch each; odd
+  int branch_width = 256;             // channels of each branch
+  int blocks = 4;                     // dilations 1, 2, 4, 8
+  float dropout = 0.2f;               // behind each convolution of a block
+};
+
+// In training an audiovisual network now and then gets only one stream of a clip, and so learns to do with it. What it
+// gets in place of the other: Inputs::video_present.
+struct ModalityDropout {
+  float video = 0, audio = 0;  // the share of clips without it; together at most 1
+  bool used() const { return video > 0 || audio > 0; }
 };
 
 struct VideoConfig {
@@ -49,8 +64,8 @@ struct AudioConfig {
 // What these values are called in model files and recipes.
 inline constexpr std::pair<Streams, const char*> kStreamNames[] = {
     {Streams::audio, "audio"}, {Streams::video, "video"}, {Streams::audiovisual, "audiovisual"}};
-inline constexpr std::pair<BackEnd, const char*> kBackEndNames[] = {{BackEnd::temporal_conv, "temporal_conv"},
-                                                                    {BackEnd::recurrent, "recurrent"}};
+inline constexpr std::pair<BackEnd, const char*> kBackEndNames[] = {
+    {BackEnd::temporal_conv, "temporal_conv"}, {BackEnd::recurrent, "recurrent"}, {BackEnd::ms_tcn, "ms_tcn"}};
 inline constexpr std::pair<AudioConfig::Input, const char*> kAudioInputNames[] = {
     {AudioConfig::Input::waveform, "waveform"}, {AudioConfig::Input::mfcc, "mfcc"}};
 inline constexpr std::pair<backend::Cell, const char*> kCellNames[] = {
@@ -63,6 +78,11 @@ struct NetworkConfig {
   AudioConfig audio;
   RecurrentConfig recurrent;  // of each stream
   RecurrentConfig fusion;
+  MsTcnConfig ms_tcn;  // of a single stream with that back end
+  // One more feature at each step of each stream's embedding: 1 inside the word, 0 outside (Inputs::word_boundary). Not
+  // with the temporal-conv back end.
+  bool word_boundary = false;
+  ModalityDropout modality_dropout;  // of an audiovisual network
   int labels = 500;
 
   void validate() const;  // throws std::invalid_argument naming the setting

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <random>
 #include <vector>
@@ -24,6 +25,7 @@ inline NetworkConfig narrow_config(Streams streams, BackEnd back_end = BackEnd::
   c.audio.embedding = 16;
   c.recurrent = {.cell = cell, .layers = 2, .hidden = 8};
   c.fusion = c.recurrent;
+  c.ms_tcn = {.branch_width = 8, .blocks = 2};
   c.labels = 4;
   return c;
 }
@@ -54,7 +56,25 @@ class NetworkFixture : public ::testing::Test {
       inputs.audio = backend_->from_values(shape, sound);
       for (int n : frames) inputs.samples.push_back(n * (mfcc ? 4 : 640));
     }
+    if (c.word_boundary) {
+      std::vector<float> inside(static_cast<size_t>(clips * padded));
+      for (size_t b = 0; b < frames.size(); ++b)
+        for (int t = frames[b] / 3; t < frames[b] / 2; ++t)
+          inside[b * static_cast<size_t>(padded) + static_cast<size_t>(t)] = 1;
+      cut_boundary(inputs, frames, inside, padded);
+    }
     return inputs;
+  }
+
+  // (B, T, 1), T the longest clip.
+  void cut_boundary(Inputs& inputs, const backend::Lengths& frames, const std::vector<float>& inside, int padded) {
+    const int steps = *std::max_element(frames.begin(), frames.end());
+    std::vector<float> cut;
+    for (size_t b = 0; b < frames.size(); ++b) {
+      const auto row = inside.begin() + static_cast<std::ptrdiff_t>(b) * padded;
+      cut.insert(cut.end(), row, row + steps);
+    }
+    inputs.word_boundary = backend_->from_values({static_cast<int64_t>(frames.size()), steps, 1}, cut);
   }
 
   // Clip b of a batch as a batch of its own, without padding.
@@ -82,6 +102,13 @@ class NetworkFixture : public ::testing::Test {
       one.audio = backend_->from_values(
           shape, all.subspan(static_cast<size_t>(index * s[1] * row), static_cast<size_t>(shape.count())));
       one.samples = {batch.samples[b]};
+    }
+    if (!batch.word_boundary.empty()) {
+      const auto all = backend_->values(batch.word_boundary);
+      const int64_t steps = batch.word_boundary.shape[1];
+      const int valid = batch.frames.empty() ? batch.samples[b] / 640 : batch.frames[b];
+      one.word_boundary = backend_->from_values(
+          {1, valid, 1}, std::span(all).subspan(static_cast<size_t>(index * steps), static_cast<size_t>(valid)));
     }
     return one;
   }

@@ -64,6 +64,11 @@ TEST_F(Networks, RaggedBatchEqualsItsClipsOneByOne) {
   configs.back().audio.input = AudioConfig::Input::mfcc;
   configs.push_back(narrow_config(Streams::audio));
   configs.back().audio.pool = {21, 21, 1};
+  configs.push_back(narrow_config(Streams::audio, BackEnd::ms_tcn));
+  configs.push_back(narrow_config(Streams::video, BackEnd::ms_tcn));
+  configs.back().word_boundary = true;
+  configs.push_back(narrow_config(Streams::audiovisual));
+  configs.back().word_boundary = true;
   for (const NetworkConfig& config : configs) {
     const auto network = make_network(*backend_, config, 3);
     perturb(network->parameters());
@@ -126,6 +131,8 @@ TEST_F(Networks, OverfitOneBatch) {
   configs[0].recurrent.hidden_dropout = 0.1f;
   configs.push_back(narrow_config(Streams::video, BackEnd::recurrent, Cell::gru));
   configs.push_back(narrow_config(Streams::audio, BackEnd::temporal_conv));
+  configs.push_back(narrow_config(Streams::video, BackEnd::ms_tcn));
+  configs.back().word_boundary = true;
   for (const NetworkConfig& config : configs) {
     const auto network = make_network(*backend_, config, 3);
     const bool temporal = config.back_end == BackEnd::temporal_conv;
@@ -273,6 +280,62 @@ TEST_F(Networks, DropoutIsKeyedByTheStep) {
   EXPECT_EQ(run(5, Mode::training), run(6, Mode::training));
 }
 
+// An absent stream of a clip feeds zeros into the fusion: nothing of it may matter, and nothing of it learns.
+TEST_F(Networks, ClipsMayLackAStream) {
+  const NetworkConfig config = narrow_config(Streams::audiovisual);
+  const auto network = make_network(*backend_, config, 3);
+  perturb(network->parameters());
+  Inputs inputs = random_inputs(config, {7, 9, 8}, 9), other = random_inputs(config, {7, 9, 8}, 9, 2);
+  const auto all = logits(*network, inputs);
+  inputs.video_present = {1, 0, 1};
+  inputs.audio_present = {1, 1, 1};
+  const auto without = logits(*network, inputs);
+  const size_t row = 9 * 4;
+  EXPECT_TRUE(std::equal(all.begin(), all.begin() + row, without.begin()));
+  EXPECT_FALSE(std::equal(all.begin() + row, all.begin() + 2 * row, without.begin() + row));
+  Inputs replaced = inputs;
+  replaced.video = other.video;
+  const auto with_other = logits(*network, replaced);
+  EXPECT_TRUE(std::equal(without.begin() + row, without.begin() + 2 * row, with_other.begin() + row));
+
+  // Alone it needs no video at all.
+  Inputs alone = one_clip(inputs, 1);
+  alone.video = {};
+  alone.frames = {};
+  alone.video_present = {0};
+  const auto one = logits(*network, alone);
+  for (size_t i = 0; i < one.size(); ++i) ASSERT_NEAR(one[i], without[row + i], 1e-5);
+
+  // The gradient of the other clips' video does not reach a clip that has none.
+  network->parameters().zero_gradients();
+  inputs.video_present = {0, 0, 0};
+  logits(*network, inputs, Mode::training);
+  network->backward(backend_->from_values({3, 9, 4}, std::vector<float>(108, 0.1f)));
+  const auto gradient = [&](const char* name) {
+    const auto g = backend_->values(network->parameters().at(name).gradient);
+    return *std::max_element(g.begin(), g.end());
+  };
+  EXPECT_EQ(gradient("video/recurrent/layer0/forward/w_ih"), 0);
+  EXPECT_NE(gradient("audio/recurrent/layer0/forward/w_ih"), 0);
+  inputs.video_present = {1, 0, 0};
+  network->parameters().zero_gradients();
+  logits(*network, inputs, Mode::training);
+  std::vector<float> d(108, 0.1f);
+  std::fill(d.begin(), d.begin() + row, 0.0f);  // nothing is asked of the only clip with video
+  network->backward(backend_->from_values({3, 9, 4}, d));
+  EXPECT_EQ(gradient("video/recurrent/layer0/forward/w_ih"), 0);
+
+  inputs.audio_present = {1, 0, 1};
+  EXPECT_THAT(refusal([&] { logits(*network, inputs); }), HasSubstr("clip 1 has neither stream"));
+  inputs.video_present = {};
+  inputs.audio_present = {1, 0};
+  EXPECT_THAT(refusal([&] { logits(*network, inputs); }), HasSubstr("3 clips in the batch"));
+  const NetworkConfig single = narrow_config(Streams::video);
+  Inputs video = random_inputs(single, {7}, 7);
+  video.video_present = {0};
+  EXPECT_THAT(refusal([&] { logits(*make_network(*backend_, single, 1), video); }), HasSubstr("the only stream"));
+}
+
 TEST_F(Networks, FeaturesAreThoseOfTheLastCall) {
   const NetworkConfig config = narrow_config(Streams::video);
   const auto network = make_network(*backend_, config, 3);
@@ -294,6 +357,11 @@ TEST_F(Networks, RefuseInputsThatDoNotFit) {
   inputs.video = {};
   EXPECT_THAT(refusal([&] { logits(*network, inputs); }),
               HasSubstr("[video] expected bytes (B, T, 24, 24), got nothing"));
+  NetworkConfig told = narrow_config(Streams::video);
+  told.word_boundary = true;
+  Inputs untold = random_inputs(told, {7, 9}, 9);
+  untold.word_boundary = {};
+  EXPECT_THAT(refusal([&] { logits(*make_network(*backend_, told, 1), untold); }), HasSubstr("word boundary"));
   const NetworkConfig stage1 = narrow_config(Streams::video, BackEnd::temporal_conv);
   const auto short_clips = make_network(*backend_, stage1, 3);
   EXPECT_THAT(refusal([&] { logits(*short_clips, random_inputs(stage1, {22}, 22)); }), HasSubstr("of 22"));
@@ -307,6 +375,12 @@ TEST_F(Networks, RefuseInputsThatDoNotFit) {
   wrong = narrow_config(Streams::audio, BackEnd::temporal_conv);
   wrong.audio.input = AudioConfig::Input::mfcc;
   EXPECT_THAT(refusal([&] { make_network(*backend_, wrong, 1); }), HasSubstr("back_end"));
+  wrong = narrow_config(Streams::video, BackEnd::ms_tcn);
+  wrong.ms_tcn.kernels = {4};
+  EXPECT_THAT(refusal([&] { make_network(*backend_, wrong, 1); }), HasSubstr("ms_tcn.kernels"));
+  wrong = narrow_config(Streams::video);
+  wrong.modality_dropout.audio = 0.5f;
+  EXPECT_THAT(refusal([&] { make_network(*backend_, wrong, 1); }), HasSubstr("modality_dropout"));
 }
 
 }  // namespace

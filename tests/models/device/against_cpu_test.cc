@@ -35,6 +35,9 @@ std::vector<Case> cases() {
   config.recurrent.input_dropout = 0.2f;
   config.recurrent.hidden_dropout = 0.5f;
   add("audiovisual_gru_dropout", config);
+  config = narrow_config(Streams::video, BackEnd::ms_tcn);
+  config.word_boundary = true;
+  add("video_ms_tcn", config);
   return all;
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Reference outputs of narrow networks, computed by PyTorch in float64 (Debian's python3-torch suffices).
 
-  make_goldens.py            writes the files beside this script, which the tests read
+  make_goldens.py            writes the files beside this script, which the tests read (--only NAME…: some of them)
   make_goldens.py --full DIR writes the logits of full-size networks with seeded weights; the tests compare them when
                              AVSR_FULL_GOLDENS=DIR is set
 
@@ -138,9 +138,25 @@ class Parameters:
         self.bn(path + "/bn3", d)
         self.linear(path + "/linear2", labels, d)
 
+    def ms_tcn(self, path, config, width):
+        out = config["branch_width"] * len(config["kernels"])
+        for i in range(config["blocks"]):
+            p = f"{path}/block{i}"
+            for half, into in (("first", width), ("second", out)):
+                for k, kernel in enumerate(config["kernels"]):
+                    self.conv(f"{p}/{half}/{k}/conv", config["branch_width"], (1, 1, kernel), into)
+                    self.bn(f"{p}/{half}/{k}/bn", config["branch_width"])
+            self.linear(p + "/shortcut", out, width)
+            width = out
+        return out
+
     def back_end(self, stream, config, width):
         if config["back_end"] == "temporal_conv":
             self.temporal_conv(stream + "/temporal_conv", width, config["labels"])
+            return
+        width += config.get("word_boundary", False)
+        if config["back_end"] == "ms_tcn":
+            self.linear(stream + "/head", config["labels"], self.ms_tcn(stream + "/ms_tcn", config["ms_tcn"], width))
             return
         self.recurrent(stream + "/recurrent", config["recurrent"], width)
         if config["streams"] != "audiovisual":
@@ -180,11 +196,11 @@ class Forward:
         self.margin = min(self.margin, x.detach().abs().min().item())
         return F.relu(x)
 
-    def conv(self, clips, path, stride, padding):
+    def conv(self, clips, path, stride, padding, dilation=1):
         w = self.w[path + "/weight"]
         w = w.permute(0, 4, 1, 2, 3)
         if clips[0].dim() == 2:  # (C, T)
-            return [F.conv1d(x[None], w[:, :, 0, 0], None, stride, padding)[0] for x in clips]
+            return [F.conv1d(x[None], w[:, :, 0, 0], None, stride, padding, dilation)[0] for x in clips]
         return [F.conv3d(x[None], w, None, stride, padding)[0] for x in clips]
 
     def bn(self, clips, path):
@@ -242,6 +258,23 @@ class Forward:
             clips = [run(x[None], state, weights, True, 1, 0.0, False, True, True)[0][0] for x in clips]
         return clips
 
+    def ms_tcn(self, clips, path, config):
+        x = [v.T for v in clips]
+        for i in range(config["blocks"]):
+            p, h = f"{path}/block{i}", x
+            for half in ("first", "second"):
+                branches = []
+                for k, kernel in enumerate(config["kernels"]):
+                    q, reach = f"{p}/{half}/{k}", 2 ** i * (kernel - 1)
+                    # As the public code: padded by the whole reach, then cut back by half of it on either side. (But
+                    # the batch norm stands behind the cut here.)
+                    wide = self.conv(h, q + "/conv", 1, reach, 2 ** i)
+                    cut = [v[:, reach // 2:v.shape[1] - reach // 2] for v in wide]
+                    branches.append([self.relu(v) for v in self.bn(cut, q + "/bn")])
+                h = [torch.cat(parts, 0) for parts in zip(*branches)]
+            x = [self.relu(a + self.linear(b.T, p + "/shortcut").T) for a, b in zip(h, x)]
+        return [v.T for v in x]
+
     def temporal_conv(self, clips, path):
         x = self.bn(self.conv([v.T for v in clips], path + "/conv1", 2, 0), path + "/bn1")
         x = [F.max_pool1d(self.relu(v)[None], 2, 2)[0] for v in x]
@@ -250,7 +283,7 @@ class Forward:
         x = [self.linear(v.T, path + "/linear1").T for v in x]
         return [self.linear(self.relu(v).T, path + "/linear2") for v in self.bn(x, path + "/bn3")]
 
-    def logits(self, video, audio):
+    def logits(self, video, audio, boundary=None):
         """A list of (T, V), or of (1, V) with the temporal-convolution back-end."""
         streams = {}
         if video:
@@ -260,7 +293,12 @@ class Forward:
         for name, clips in streams.items():
             if self.c["back_end"] == "temporal_conv":
                 return self.temporal_conv(clips, name + "/temporal_conv")
-            streams[name] = self.recurrent(clips, name + "/recurrent", self.c["recurrent"])
+            if boundary:
+                clips = [torch.cat((x, flag), 1) for x, flag in zip(clips, boundary)]
+            if self.c["back_end"] == "ms_tcn":
+                streams[name] = self.ms_tcn(clips, name + "/ms_tcn", self.c["ms_tcn"])
+            else:
+                streams[name] = self.recurrent(clips, name + "/recurrent", self.c["recurrent"])
         if len(streams) == 2:
             both = [torch.cat(pair, 1) for pair in zip(streams["video"], streams["audio"])]
             streams = {"fusion": self.recurrent(both, "fusion/recurrent", self.c["fusion"])}
@@ -279,7 +317,7 @@ def config(streams, back_end="recurrent", cell="lstm", labels=5, **changes):
                    "embedding": 16, "pool": [20, 20, 0], "mfcc_features": 5},
          "recurrent": recurrent, "fusion": dict(recurrent, hidden=10)}
     for key, value in changes.items():
-        c[key] = {**c[key], **value}
+        c[key] = {**c.get(key, {}), **value} if isinstance(value, dict) else value
     return c
 
 
@@ -302,7 +340,7 @@ def pad(clips, trailing=()):
 
 
 def make_inputs(c, frames, random):
-    """Returns (file tensors, video clips, audio clips)."""
+    """Returns file tensors, video clips, audio clips, and where the network wants them the clips' word boundaries."""
     tensors, video, audio = {}, [], []
     if c["streams"] != "audio":
         side = c["video"]["crop"]
@@ -322,6 +360,10 @@ def make_inputs(c, frames, random):
             tensors["input/audio"] = pad(clips)
             audio = [torch.tensor(x.astype(np.float64))[None] for x in clips]
         tensors["input/samples"] = [len(x) for x in clips]
+    if c.get("word_boundary"):
+        flags = [np.array([[float(n // 3 <= t < n // 2)] for t in range(n)]) for n in frames]
+        tensors["input/word_boundary"] = pad(flags, (1,))
+        return tensors, video, audio, [torch.tensor(f) for f in flags]
     return tensors, video, audio
 
 
@@ -334,13 +376,13 @@ def make(path, c, frames, seed):
             if value.dim() == 1 and ("bn" in name.split("/")[-2]):
                 moved = value.numpy() + random.uniform(-0.3, 0.3, value.shape)
                 kind[name] = torch.tensor(moved.astype(np.float32).astype(np.float64))
-    tensors, video, audio = make_inputs(c, frames, random)
+    tensors, *inputs = make_inputs(c, frames, random)
     tensors.update({"param/" + n: v.numpy().copy() for n, v in {**p.weights, **p.statistics}.items()})
-    tensors["logits/inference"] = pad([y.numpy() for y in Forward(c, p, False).logits(video, audio)], (c["labels"],))
+    tensors["logits/inference"] = pad([y.numpy() for y in Forward(c, p, False).logits(*inputs)], (c["labels"],))
     for w in p.weights.values():
         w.requires_grad_(True)
     forward = Forward(c, p, True)
-    logits = forward.logits(video, audio)
+    logits = forward.logits(*inputs)
     if forward.margin < MARGIN:
         return False
     dlogits = [random.normal(size=tuple(y.shape)) for y in logits]
@@ -368,6 +410,7 @@ def make_full(path, c, seed):
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--full", metavar="DIR")
+    arguments.add_argument("--only", metavar="NAME", nargs="+", help="these narrow files")
     options = arguments.parse_args()
     torch.set_default_dtype(torch.float64)
     if options.full:
@@ -387,8 +430,12 @@ def main():
         "audio_mfcc_lstm": (config("audio", audio={"input": "mfcc"}), [7, 5]),
         "audiovisual_lstm": (config("audiovisual", **small), [7, 9]),
         "audiovisual_gru": (config("audiovisual", cell="gru", **small), [6, 6]),
+        "video_ms_tcn_boundary": (config("video", "ms_tcn", word_boundary=True, **small, ms_tcn={
+            "kernels": [3, 5, 7], "branch_width": 8, "blocks": 4, "dropout": 0.0}), [11, 8]),
     }
     for i, (name, (c, frames)) in enumerate(cases.items()):
+        if options.only and name not in options.only:
+            continue
         path = f"{HERE}/{name}.safetensors"
         next(seed for seed in range(100 + 50 * i, 150 + 50 * i) if make(path, c, frames, seed))
 

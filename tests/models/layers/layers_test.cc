@@ -6,6 +6,7 @@
 #include "models/layers/conv_bn.h"
 #include "models/layers/dropout.h"
 #include "models/layers/linear.h"
+#include "models/layers/ms_tcn.h"
 #include "models/layers/pool.h"
 #include "models/layers/recurrent_stack.h"
 #include "models/layers/residual_block.h"
@@ -125,6 +126,59 @@ TEST_F(Layers, ResidualBlockKeepsItsInputWhenAsked) {
   const auto before = backend_->values(x);
   layer.infer(x, {.keep_x = true, .scratch = &scratch_}, y);
   EXPECT_EQ(backend_->values(x), before);
+}
+
+class MsTcnLayers : public Layers {
+ protected:
+  MsTcn make(float dropout = 0) {
+    return {*backend_,
+            arena_,
+            scratch_,
+            "tcn",
+            {.input = 6, .branch_width = 4, .kernels = {3, 5, 7}, .blocks = 2, .dropout = dropout}};
+  }
+};
+
+TEST_F(MsTcnLayers, GradientsAndInference) {
+  MsTcn tcn = make(0.2f);
+  arena_.allocate(*backend_, 3);
+  perturb();
+  EXPECT_EQ(tcn.width(), 12);
+  const Lengths lengths{9, 5};
+  Tensor x = random_tensor({2, 9, 6});
+  backend_->mask(x, lengths);
+  const MsTcn::Call call{.training = true, .want_dx = true, .step_seed = 7};
+  check_gradients(x, {[&] {
+                        backend_->mask(x, lengths);
+                        return tcn.forward(x, &lengths, call);
+                      },
+                      [&](Tensor& dy, Tensor& dx) {
+                        backend_->mask(dy, lengths);
+                        tcn.backward(dy, dx);
+                        backend_->mask(dx, lengths);
+                      }});
+  arena_.train_only({});  // frozen: as in inference
+  const auto expected = backend_->values(tcn.forward(x, &lengths, {.training = true, .want_dx = true}));
+  const auto got = backend_->values(tcn.forward(x, &lengths, {}));
+  for (size_t i = 0; i < got.size(); ++i) ASSERT_NEAR(got[i], expected[i], 2e-4) << i;
+}
+
+TEST_F(MsTcnLayers, StopsAtTheLowestBlockThatTrains) {
+  MsTcn tcn = make();
+  arena_.allocate(*backend_, 3);
+  const Tensor x = random_tensor({2, 9, 6});
+  const auto gradient_of = [&](const char* name, const std::vector<std::string>& trained) {
+    arena_.train_only(trained);
+    arena_.zero_gradients();
+    Tensor dy = backend_->from_values({2, 9, 12}, std::vector<float>(216, 0.1f)), dx;
+    tcn.forward(x, nullptr, {.training = true, .move_frozen_statistics = true});
+    tcn.backward(dy, dx);
+    return backend_->values(arena_.at(name).gradient);
+  };
+  const char *upper = "tcn/block1/first/2/conv/weight", *lower = "tcn/block0/first/2/conv/weight";
+  const auto expected = gradient_of(upper, {"tcn"}), got = gradient_of(upper, {"tcn/block1"});
+  for (size_t i = 0; i < got.size(); ++i) ASSERT_NEAR(got[i], expected[i], 1e-4) << i;
+  for (const float g : gradient_of(lower, {"tcn/block1"})) ASSERT_EQ(g, 0);
 }
 
 TEST_F(Layers, MaxPool) {
