@@ -1,0 +1,231 @@
+#include "pipeline/tune.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <stdexcept>
+
+#include "io/atomic_file.h"
+#include "pipeline/progress.h"
+#include "pipeline/recipe.h"
+#include "pipeline/schedule.h"
+
+namespace avsr::pipeline {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+json to_json(const Trial& trial) {
+  json values{{"trial", trial.number}, {"drawn", trial.drawn}};
+  if (trial.failure.empty()) {
+    values["val_accuracy"] = trial.accuracy;
+    values["seconds"] = trial.seconds;
+  } else {
+    values["failure"] = trial.failure;
+  }
+  return values;
+}
+
+std::vector<std::string> key_and_value(const std::string& drawn) {
+  const size_t at = drawn.find('=');
+  return {drawn.substr(0, at), drawn.substr(at + 1)};
+}
+
+std::string csv_field(const std::string& text) {
+  if (text.find_first_of(",\"\n") == std::string::npos) return text;
+  std::string doubled;
+  for (const char c : text) doubled.append(c == '"' ? 2 : 1, c);
+  return fmt::format("\"{}\"", doubled);
+}
+
+// Best first; those that failed last; of equals the earlier one.
+void sort_by_accuracy(std::vector<Trial>& trials) {
+  std::stable_sort(trials.begin(), trials.end(), [](const Trial& a, const Trial& b) {
+    if (a.failure.empty() != b.failure.empty()) return a.failure.empty();
+    return a.failure.empty() && a.accuracy > b.accuracy;
+  });
+}
+
+class Tuning {
+ public:
+  Tuning(backend::Backend& backend, const TuneSettings& settings) : backend_(backend), settings_(settings) {}
+
+  std::vector<Trial> run() {
+    open_folder();
+    // What a recipe cannot have is a mistake in the space: better said now than hours later.
+    for (int number = 1; number <= settings_.trials; ++number) load_recipe(settings_.recipe, overrides_of(number));
+    std::vector<Trial> trials;
+    for (int number = 1; number <= settings_.trials; ++number) {
+      std::optional<Trial> trial = finished(number);
+      if (!trial) trial = train(number);
+      if (!trial) break;  // stopped
+      trials.push_back(*trial);
+      say(fmt::format(
+          "trial {}/{}: {} ({})", number, settings_.trials,
+          trial->failure.empty() ? fmt::format("{:.1f} % on validation", 100 * trial->accuracy) : trial->failure,
+          fmt::join(trial->drawn, " ")));
+      write_tables(trials);
+    }
+    sort_by_accuracy(trials);
+    return trials;
+  }
+
+ private:
+  void say(const std::string& line) const {
+    if (settings_.reporter.say) settings_.reporter.say(line);
+  }
+  fs::path folder_of(int number) const { return settings_.out / fmt::format("trial-{:03}", number); }
+  std::vector<std::string> overrides_of(int number) const {
+    std::vector<std::string> overrides = settings_.overrides;
+    for (const std::string& drawn : draw(settings_.space, settings_.seed, number)) overrides.push_back(drawn);
+    return overrides;
+  }
+
+  // Another space, seed or recipe in the same folder would mix two searches into one table.
+  void open_folder() const {
+    io::require_output_folder(settings_.out.string());
+    const json search{{"recipe", load_recipe(settings_.recipe, settings_.overrides).tree},
+                      {"space", settings_.space.text},
+                      {"seed", settings_.seed},
+                      {"stages", settings_.stages},
+                      {"data", settings_.data}};
+    const std::string file = (settings_.out / "tune.json").string();
+    if (fs::exists(file)) {
+      const json known = json::parse(io::read_text_file(file), nullptr, false);
+      if (known == search) return;
+      std::vector<std::string> other;
+      for (const auto& [key, value] : search.items())
+        if (!known.is_object() || !known.contains(key) || known[key] != value) other.push_back(key);
+      throw std::runtime_error(
+          fmt::format("[tune] {} holds another search (other {}): choose another --out, or remove it",
+                      settings_.out.string(), fmt::join(other, ", ")));
+    }
+    io::write_file_atomically(file, std::string_view(search.dump(2) + "\n"));
+  }
+
+  std::optional<Trial> finished(int number) const {
+    const fs::path file = folder_of(number) / "trial.json";
+    if (!fs::exists(file)) return std::nullopt;
+    const json known = json::parse(io::read_text_file(file.string()), nullptr, false);
+    if (!known.is_object() || known.value("trial", 0) != number) return std::nullopt;
+    Trial trial{.number = number, .drawn = known.value("drawn", std::vector<std::string>())};
+    trial.accuracy = known.value("val_accuracy", 0.0);
+    trial.seconds = known.value("seconds", 0.0);
+    trial.failure = known.value("failure", "");
+    return trial;
+  }
+
+  // No value: stopped by the user.
+  std::optional<Trial> train(int number) const {
+    Trial trial{.number = number, .drawn = draw(settings_.space, settings_.seed, number)};
+    RunSettings run;
+    run.data = settings_.data;
+    run.out = folder_of(number);
+    run.stages = settings_.stages;
+    run.resume = fs::exists(run.out / "run.json");
+    run.workers = settings_.workers;
+    run.cache_gb = settings_.cache_gb;
+    run.keep_checkpoints = 0;
+    run.stop = settings_.stop;
+    run.reporter.tick = settings_.reporter.tick;
+    run.reporter.say = [&](const std::string& line) { say(fmt::format("  {}", line)); };
+    say(fmt::format("trial {}/{}: {}", number, settings_.trials, fmt::join(trial.drawn, " ")));
+    try {
+      run.recipe = load_recipe(settings_.recipe, overrides_of(number));
+      if (!run_schedule(backend_, run)) return std::nullopt;
+      read_result(run, trial);
+    } catch (const std::exception& error) {
+      // Of these values: the next trial may do better. What is wrong with the data or the disk fails every trial, and
+      // says so every time.
+      if (settings_.stop && *settings_.stop) return std::nullopt;
+      trial.failure = error.what();
+    }
+    fs::create_directories(run.out);
+    remove_checkpoints(run.out);
+    io::write_file_atomically((run.out / "trial.json").string(), std::string_view(to_json(trial).dump(2) + "\n"));
+    return trial;
+  }
+
+  static void read_result(const RunSettings& run, Trial& trial) {
+    const json result = json::parse(io::read_text_file((run.out / "run.json").string()));
+    for (const Stage& stage : run.recipe.stages) {
+      if (!result.at("stages").contains(stage.name)) continue;
+      const json& of_stage = result["stages"][stage.name];
+      trial.accuracy = of_stage.at("val_accuracy");
+      trial.seconds += of_stage.at("seconds").get<double>();
+    }
+  }
+
+  // They are most of a trial's bytes, and nobody goes on with a finished one.
+  static void remove_checkpoints(const fs::path& folder) {
+    std::vector<fs::path> files;
+    for (const auto& entry : fs::recursive_directory_iterator(folder))
+      if (entry.path().filename().string().starts_with("checkpoint")) files.push_back(entry.path());
+    for (const fs::path& file : files) fs::remove(file);
+  }
+
+  void write_tables(std::vector<Trial> trials) const {
+    sort_by_accuracy(trials);
+    json all = json::array();
+    std::string csv = "trial,val_accuracy,seconds";
+    for (const Dimension& dimension : settings_.space.dimensions) csv += fmt::format(",{}", csv_field(dimension.key));
+    csv += ",failure\n";
+    for (const Trial& trial : trials) {
+      all.push_back(to_json(trial));
+      csv += trial.failure.empty() ? fmt::format("{},{:.4f},{:.1f}", trial.number, trial.accuracy, trial.seconds)
+                                   : fmt::format("{},,", trial.number);
+      for (const std::string& drawn : trial.drawn) csv += fmt::format(",{}", csv_field(key_and_value(drawn)[1]));
+      csv += fmt::format(",{}\n", csv_field(trial.failure));
+    }
+    const auto write = [&](const char* name, const std::string& text) {
+      io::write_file_atomically((settings_.out / name).string(), std::string_view(text));
+    };
+    write("trials.json", all.dump(2) + "\n");
+    write("trials.csv", csv);
+    write("trials.md", table_of(trials));
+    if (trials.front().failure.empty())
+      write("best.yaml", io::read_text_file((folder_of(trials.front().number) / "recipe.yaml").string()));
+  }
+
+  backend::Backend& backend_;
+  const TuneSettings& settings_;
+};
+
+}  // namespace
+
+void TuneSettings::validate() const {
+  constexpr int kMost = 999;
+  if (trials < 1 || trials > kMost)
+    throw std::invalid_argument(fmt::format("[tune] expected 1 to {} trials (--trials), found {}", kMost, trials));
+}
+
+std::vector<Trial> tune(backend::Backend& backend, const TuneSettings& settings) {
+  settings.validate();
+  return Tuning(backend, settings).run();
+}
+
+std::string table_of(const std::vector<Trial>& trials) {
+  if (trials.empty()) return "";
+  std::string head = "| trial | validation % | time |", rule = "|---|---|---|";
+  for (const std::string& drawn : trials.front().drawn) {
+    head += fmt::format(" {} |", key_and_value(drawn)[0]);
+    rule += "---|";
+  }
+  std::string text = fmt::format("{}\n{}\n", head, rule);
+  for (const Trial& trial : trials) {
+    text += trial.failure.empty()
+                ? fmt::format("| {} | {:.1f} | {} |", trial.number, 100 * trial.accuracy, duration_text(trial.seconds))
+                : fmt::format("| {} | failed | |", trial.number);
+    for (const std::string& drawn : trial.drawn) text += fmt::format(" {} |", key_and_value(drawn)[1]);
+    text += "\n";
+  }
+  for (const Trial& trial : trials)
+    if (!trial.failure.empty()) text += fmt::format("\ntrial {} failed: {}\n", trial.number, trial.failure);
+  return text;
+}
+
+}  // namespace avsr::pipeline
