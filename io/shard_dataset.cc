@@ -90,13 +90,16 @@ std::vector<std::string> list_shards(const std::string& folder) {
   return shards;
 }
 
+using Splits = std::unordered_map<std::string, std::string>;
+
 struct ShardDataset::Impl {
   struct Place {
     std::vector<MemberPlace> members;
     std::map<std::string, uint32_t> crc32;
   };
 
-  void add_shard(const std::string& shard, const std::string& split, std::unordered_set<std::string>& keys);
+  void add_shard(const std::string& shard, const std::string& split, const Splits* splits,
+                 std::unordered_set<std::string>& keys);
   void read_frames(int index, const OpenFile& file, const std::string& where, Clip& clip) const;
   void read_audio(int index, const OpenFile& file, const std::string& where, Clip& clip) const;
 
@@ -104,13 +107,18 @@ struct ShardDataset::Impl {
   std::vector<Place> places;
 };
 
-void ShardDataset::Impl::add_shard(const std::string& shard, const std::string& split,
+void ShardDataset::Impl::add_shard(const std::string& shard, const std::string& split, const Splits* splits,
                                    std::unordered_set<std::string>& keys) {
   const OpenFile readable(shard);  // what cannot be read is complained about now, not in the middle of a training
   for (IndexEntry& entry : read_index(shard)) {
     Clip& clip = entry.metadata.clip;
     if (!keys.insert(clip.key).second)
       throw std::runtime_error(shard + ": clip " + clip.key + " occurs a second time in this data set");
+    if (splits) {
+      const auto found = splits->find(clip.key);
+      if (found == splits->end()) continue;
+      clip.split = found->second;
+    }
     if (!split.empty() && clip.split != split) continue;
     places.push_back({std::move(entry.members), std::move(entry.metadata.crc32)});
     // Mouth crops before continuations: WebDataset's own tools may have sorted the members by name.
@@ -162,10 +170,11 @@ ShardDataset ShardDataset::open(const std::string& folder, const std::string& sp
   return open(shards, split);
 }
 
-ShardDataset ShardDataset::open(const std::vector<std::string>& shards, const std::string& split) {
+ShardDataset ShardDataset::open(const std::vector<std::string>& shards, const std::string& split,
+                                const Splits* splits) {
   auto impl = std::make_unique<Impl>();
   std::unordered_set<std::string> keys;
-  for (const std::string& shard : shards) impl->add_shard(shard, split, keys);
+  for (const std::string& shard : shards) impl->add_shard(shard, split, splits, keys);
   return ShardDataset(std::move(impl));
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -78,7 +79,9 @@ class ShardDataset {
   // split: only clips of it; empty: all. Throws std::runtime_error: no folder, no shards, a damaged shard, a key that
   // occurs twice.
   static ShardDataset open(const std::string& folder, const std::string& split = "");
-  static ShardDataset open(const std::vector<std::string>& shards, const std::string& split = "");
+  // splits: clip key -> split, instead of the clips' own; a clip that it does not name is left out.
+  static ShardDataset open(const std::vector<std::string>& shards, const std::string& split = "",
+                           const std::unordered_map<std::string, std::string>* splits = nullptr);
   ShardDataset(ShardDataset&&) noexcept;
   ShardDataset& operator=(ShardDataset&&) noexcept;
   ~ShardDataset();

@@ -23,7 +23,7 @@ void print_usage(std::ostream& out) {
          "--help"
          " explains it)\n\nCommands:\n";
   for (const Command& command : avsr::pipeline::all_commands())
-    out << fmt::format("  {:<12}{}\n", command.name, command.summary);
+    out << fmt::format("  {:<16}{}\n", command.name, command.summary);
   out << "\nExample:\n  avsr prepare videos/ --out data && avsr train words-small --data data --out run\n";
 }
 

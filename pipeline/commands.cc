@@ -9,6 +9,8 @@ std::span<const Command> all_commands() {
       Command{"synthesize", "make a corpus of drawn talking faces", run_synthesize, false},
       Command{"prepare", "videos -> packed clips (mouth crops and sound) and a quality report", run_prepare, false},
       Command{"train", "train the networks of a recipe, stage by stage", run_train, true},
+      Command{"tune", "random search for a recipe's hyper-parameters, on the validation set", run_tune, true},
+      Command{"cross-validate", "train and test a recipe on folds of the clips or speakers", run_cross_validate, true},
       Command{"evaluate", "accuracy of models on a split, clean and in noise", run_evaluate, true},
       Command{"transcribe", "videos -> text, times and subtitles", run_transcribe, true},
       Command{"inspect", "say what a model, a media file or a prepared folder is", run_inspect, false},

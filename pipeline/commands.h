@@ -14,6 +14,8 @@ using Arguments = std::vector<std::string>;
 int run_prepare(const Arguments& arguments);
 int run_synthesize(const Arguments& arguments);
 int run_train(const Arguments& arguments);
+int run_tune(const Arguments& arguments);
+int run_cross_validate(const Arguments& arguments);
 int run_evaluate(const Arguments& arguments);
 int run_transcribe(const Arguments& arguments);
 int run_inspect(const Arguments& arguments);

@@ -8,6 +8,7 @@
 #include <map>
 #include <set>
 #include <stdexcept>
+#include <unordered_map>
 
 #include "io/atomic_file.h"
 #include "preprocessing/random.h"
@@ -55,12 +56,16 @@ using ShardBytes = std::map<std::string, uint64_t>;
 
 std::filesystem::path dataset_file(const std::string& folder) { return std::filesystem::path(folder) / "dataset.json"; }
 
-// With "shards" being ShardBytes, where it is there: older files have none.
+using Splits = std::unordered_map<std::string, std::string>;
+
+// With "shards" being ShardBytes, where it is there (older files have none), and "splits" Splits (only views have
+// some).
 nlohmann::json read_dataset_file(const std::string& folder) {
   const std::string path = dataset_file(folder).string();
   try {
     nlohmann::json dataset = nlohmann::json::parse(io::read_text_file(path));
     if (dataset.contains("shards")) static_cast<void>(dataset["shards"].get<ShardBytes>());
+    if (dataset.contains("splits")) static_cast<void>(dataset["splits"].get<Splits>());
     return dataset;
   } catch (const nlohmann::json::exception& error) {
     throw std::runtime_error(fmt::format("[data] {} is damaged: {}; run `avsr prepare` again", path, error.what()));
@@ -160,8 +165,16 @@ std::vector<std::string> shards_of(const std::string& folder) {
   return shards_of(folder, std::filesystem::exists(dataset_file(folder)) ? read_dataset_file(folder) : nullptr);
 }
 
+io::ShardDataset open_prepared(const std::string& folder, const std::string& split) {
+  const nlohmann::json dataset = std::filesystem::exists(dataset_file(folder)) ? read_dataset_file(folder) : nullptr;
+  const std::vector<std::string> shards = shards_of(folder, dataset);
+  if (!dataset.contains("splits")) return io::ShardDataset::open(shards, split);
+  const auto splits = dataset["splits"].get<Splits>();
+  return io::ShardDataset::open(shards, split, &splits);
+}
+
 std::unique_ptr<Dataset> Dataset::open(const std::string& folder, const std::string& split, const Settings& settings) {
-  io::ShardDataset shards = io::ShardDataset::open(shards_of(folder), split);
+  io::ShardDataset shards = open_prepared(folder, split);
   std::unique_ptr<Dataset> dataset(new Dataset(std::move(shards), settings));
   if (dataset->samples_.empty())
     throw std::runtime_error(fmt::format("[data] {} has no usable clip of split '{}'{}", folder, split,

@@ -66,6 +66,14 @@ DatasetInfo read_dataset_info(const std::string& folder);
 // was expected of it, or the folder without any.
 std::vector<std::string> shards_of(const std::string& folder);
 
+// The clips of a prepared folder. split: only those of it; empty: all.
+//
+// Note [Views]
+// dataset.json may hold "splits": {clip key: split}; then these are the folder's clips and splits, whatever the shards
+// say. Its shards may lie elsewhere (absolute paths). So a fold of a cross-validation is a folder of one small file, on
+// which every command works.
+io::ShardDataset open_prepared(const std::string& folder, const std::string& split = "");
+
 // The examples of one split. Decoded clips are kept in memory while they fit.
 class Dataset {
  public:

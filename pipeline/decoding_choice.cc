@@ -70,7 +70,7 @@ Choice choose_on_words(std::vector<float> right, size_t clips) {
 
 std::optional<Choice> choose(Recognizer& recognizer, const std::string& data, const std::string& split,
                              const Tick& tick) {
-  const io::ShardDataset shards = io::ShardDataset::open(shards_of(data), split);
+  const io::ShardDataset shards = open_prepared(data, split);
   const bool wants_video = recognizer.streams() != models::Streams::audio;
   const bool wants_audio = recognizer.streams() != models::Streams::video;
   const std::vector<int> chosen = spread(shards.size(), kMostClips);

@@ -132,7 +132,7 @@ TestNoise open_test_noise(const EvaluationSettings& settings, const Dataset& spl
   }
   preprocessing::BabbleSettings babble;
   babble.voices = settings.voices;
-  const io::ShardDataset other = io::ShardDataset::open(shards_of(settings.data), "other");
+  const io::ShardDataset other = open_prepared(settings.data, "other");
   if (other.size() > 0) {
     Dataset::Settings wanted;
     wanted.streams = models::Streams::audio;

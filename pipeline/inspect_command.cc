@@ -90,7 +90,7 @@ void inspect_media(const std::string& path, const std::string& crop, const std::
 // Counts by split, and the middle frame of clips evenly spread over the data.
 void inspect_prepared(const std::string& folder, const std::string& sheet) {
   const DatasetInfo info = read_dataset_info(folder);
-  const io::ShardDataset shards = io::ShardDataset::open(shards_of(folder));
+  const io::ShardDataset shards = open_prepared(folder);
   std::map<std::string, int> splits, reasons;
   int64_t frames = 0;
   for (int i = 0; i < shards.size(); ++i) {

@@ -16,7 +16,7 @@ std::vector<int> spread(int count, int most) {
 }
 
 io::Frames sample_mouths(const std::string& folder, int most) {
-  const io::ShardDataset clips = io::ShardDataset::open(shards_of(folder));
+  const io::ShardDataset clips = open_prepared(folder);
   io::Frames mouths;
   for (const int index : spread(clips.size(), most)) {
     const io::Frames& about = clips.record(index).clip.mouth;

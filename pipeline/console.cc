@@ -1,0 +1,64 @@
+#include "pipeline/console.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <iostream>
+#include <memory>
+#include <string_view>
+
+#include "pipeline/progress.h"
+
+namespace avsr::pipeline {
+namespace {
+
+// A signal handler can reach nothing else.
+std::atomic<bool> stop_requested{false};
+static_assert(std::atomic<bool>::is_always_lock_free);
+
+void request_stop(int signal) {
+  stop_requested = true;
+  std::signal(signal, SIG_DFL);
+  constexpr std::string_view kText = "\nstopping after this batch\n";
+  [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, kText.data(), kText.size());
+}
+
+}  // namespace
+
+const std::atomic<bool>& stop_on_signals() {
+  std::signal(SIGINT, request_stop);
+  std::signal(SIGTERM, request_stop);
+  return stop_requested;
+}
+
+Reporter console_reporter() {
+  auto bar = std::make_shared<std::unique_ptr<Progress>>();
+  auto shown = std::make_shared<std::string>();
+  Reporter reporter;
+  reporter.say = [bar](const std::string& line) {
+    bar->reset();
+    std::cout << line << std::endl;
+  };
+  if (!isatty(STDERR_FILENO)) return reporter;
+  reporter.tick = [bar, shown](int64_t done, int64_t total, const std::string& what) {
+    if (!*bar || *shown != what) {
+      *bar = std::make_unique<Progress>(what, "clips", total);
+      *shown = what;
+    }
+    (*bar)->update(done);
+  };
+  return reporter;
+}
+
+int interrupted(const std::string& command, const Arguments& arguments, const std::string& option) {
+  constexpr int kInterrupted = 130;
+  const bool there = option.empty() || std::find(arguments.begin(), arguments.end(), option) != arguments.end();
+  std::cerr << fmt::format("avsr {0}: stopped; go on with: avsr {0} {1}{2}\n", command, fmt::join(arguments, " "),
+                           there ? "" : fmt::format(" {}", option));
+  return kInterrupted;
+}
+
+}  // namespace avsr::pipeline
