@@ -26,6 +26,7 @@ nlohmann::json to_json(const InputRule& rule) {
                       {"sample_rate", io::kSampleRate},
                       {"audio_normalisation", "per_clip"},
                       {"audio_trim", kAudioTrim},
+                      {"audio_tail_samples", rule.audio_tail_samples},
                       {"pixel_normalisation",
                        {{"kind", preprocessing::to_string(rule.normalisation)},
                         {"mean", rule.pixels.mean},
@@ -52,6 +53,10 @@ InputRule input_rule_from_json(const nlohmann::json& json) {
     json.at("crop_size").get_to(rule.geometry.crop_size);
     json.at("input_size").get_to(rule.geometry.input_size);
     json.at("window_frames").get_to(rule.window_frames);
+    rule.audio_tail_samples = json.value("audio_tail_samples", 0);  // older files have none
+    if (rule.audio_tail_samples < 0 || rule.audio_tail_samples > io::kSampleRate)
+      throw std::runtime_error(fmt::format("[model] expected an audio tail of 0 to {} samples, found {}",
+                                           io::kSampleRate, rule.audio_tail_samples));
     const nlohmann::json& pixels = json.at("pixel_normalisation");
     rule.normalisation = preprocessing::parse_pixel_normalisation(pixels.at("kind").get<std::string>());
     pixels.at("mean").get_to(rule.pixels.mean);
@@ -122,10 +127,11 @@ void BatchWriter::begin(const std::vector<int>& frames, HostBatch& batch) const 
     batch.video_shift.assign(count, 0);
   }
   if (audio()) {
-    const int per_frame = mfcc_ ? kMfccPerFrame : io::kSamplesPerFrame;
-    batch.audio.assign(
-        steps * static_cast<size_t>(per_frame) * (mfcc_ ? static_cast<size_t>(mfcc_->settings().features()) : 1), 0);
-    for (int length : frames) batch.samples.push_back(length * per_frame);
+    batch.audio.assign(mfcc_ ? steps * kMfccPerFrame * static_cast<size_t>(mfcc_->settings().features())
+                             : count * samples_of(batch.steps),
+                       0);
+    for (int length : frames)
+      batch.samples.push_back(mfcc_ ? length * kMfccPerFrame : static_cast<int>(samples_of(length)));
   }
 }
 
@@ -146,6 +152,10 @@ void BatchWriter::write_video(int b, const io::Frames& mouth, HostBatch& batch) 
             batch.video.begin() + static_cast<int64_t>(b) * batch.steps * size * size);
 }
 
+size_t BatchWriter::samples_of(int frames) const {
+  return static_cast<size_t>(frames) * io::kSamplesPerFrame + static_cast<size_t>(rule_.audio_tail_samples);
+}
+
 void BatchWriter::write_audio(int b, io::Waveform wave, HostBatch& batch) const {
   const int frames = batch.frames[static_cast<size_t>(b)];
   const size_t expected = static_cast<size_t>(frames) * io::kSamplesPerFrame;
@@ -153,9 +163,10 @@ void BatchWriter::write_audio(int b, io::Waveform wave, HostBatch& batch) const 
     throw std::invalid_argument(
         fmt::format("[input] expected {} samples for {} frames, got {}", expected, frames, wave.samples.size()));
   if (!mfcc_) {
+    wave.samples.resize(samples_of(frames), 0);
     preprocessing::z_normalise(wave);
     std::copy(wave.samples.begin(), wave.samples.end(),
-              batch.audio.begin() + static_cast<int64_t>(b) * batch.steps * io::kSamplesPerFrame);
+              batch.audio.begin() + static_cast<int64_t>(static_cast<size_t>(b) * samples_of(batch.steps)));
     return;
   }
   preprocessing::Features features = mfcc_->compute(wave);

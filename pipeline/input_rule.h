@@ -24,6 +24,9 @@ struct InputRule {
   preprocessing::PixelNormalisation normalisation = preprocessing::PixelNormalisation::training_set;
   preprocessing::PixelStatistics pixels;  // of the training set, after geometry
   int window_frames = 29;                 // the length that the network was trained on
+  // Silence after a window's own 640 samples a frame, normalised with them. The public audio weights were trained on
+  // 19456 samples for 29 frames (what an AAC decoder gives for such a clip), which are 896 more.
+  int audio_tail_samples = 0;
 };
 
 // The rule as stored under "preprocessing" in a model file, frame rate, sample rate and the trim of the sound included.
@@ -69,6 +72,7 @@ class BatchWriter {
  private:
   void write_video(int b, const io::Frames& mouth, HostBatch& batch) const;
   void write_audio(int b, io::Waveform audio, HostBatch& batch) const;
+  size_t samples_of(int frames) const;  // of the waveform that the network reads
 
   InputRule rule_;
   models::NetworkConfig config_;
