@@ -70,7 +70,9 @@ struct Recipe {
   std::string name;
   std::string description;
   uint64_t seed = 1;
-  models::NetworkConfig network;  // streams, back end and labels are set for each stage
+  std::string init;                 // a model file that fills what stages do not load from each other; empty: none
+  std::vector<std::string> freeze;  // parameter paths that no stage trains
+  models::NetworkConfig network;    // streams, back end and labels are set for each stage
   DataSettings data;
   std::vector<Stage> stages;
   std::string text;  // the YAML it was read from

@@ -17,6 +17,7 @@
 #include "io/parallel.h"
 #include "models/model_file.h"
 #include "pipeline/stage_checkpoints.h"
+#include "pipeline/transfer.h"
 
 namespace avsr::pipeline {
 namespace {
@@ -38,6 +39,7 @@ class Schedule {
  public:
   Schedule(backend::Backend& backend, const RunSettings& settings)
       : backend_(backend), settings_(settings), recipe_(settings.recipe), info_(read_dataset_info(settings.data)) {
+    if (!recipe_.init.empty()) ancestor_.emplace(recipe_.init);
     check_stages();
     open_run();
     choose_stages();
@@ -78,6 +80,7 @@ class Schedule {
                         settings_.out.string()));
       run_ = {{"recipe", recipe_.name},  {"seed", recipe_.seed}, {"data", settings_.data},
               {"data_hash", info_.hash}, {"started", now()},     {"stages", nlohmann::json::object()}};
+      if (ancestor_) run_["init"] = origin();
       io::write_file_atomically((settings_.out / "recipe.yaml").string(), std::string_view(recipe_.text));
       save_run();
       return;
@@ -93,7 +96,13 @@ class Schedule {
                                            settings_.out.string(), run_.at("data_hash").get<std::string>(), info_.hash,
                                            settings_.data));
     take_over_recipe();
+    if (ancestor_ && run_.contains("init") && run_["init"].at("hash") != ancestor_->hash())
+      throw std::runtime_error(fmt::format(
+          "[train] {} holds a run that started from {} with hash {}; that file has changed since, now {}",
+          settings_.out.string(), ancestor_->path(), run_["init"]["hash"].get<std::string>(), ancestor_->hash()));
   }
+
+  nlohmann::json origin() const { return {{"file", ancestor_->path()}, {"hash", ancestor_->hash()}}; }
 
   nlohmann::json read_run() const {
     nlohmann::json run = nlohmann::json::parse(io::read_text_file(run_path().string()), nullptr, false);
@@ -136,12 +145,35 @@ class Schedule {
         for (const Load& load : stage.load)
           models::check_parts(networks.at(load.from)->parameters(), network->parameters(), load.parts);
         network->parameters().train_only(stage.train);
+        freeze(network->parameters(), recipe_.freeze);
+        if (network->parameters().frozen(""))
+          throw std::invalid_argument(
+              fmt::format("nothing is left to train: {} is frozen", fmt::join(recipe_.freeze, ", ")));
         networks[stage.name] = std::move(network);
       } catch (const std::invalid_argument& error) {
         throw std::invalid_argument(
             fmt::format("[train] stage '{}' of recipe '{}': {}", stage.name, recipe_.name, error.what()));
       }
     }
+    check_transfer(networks);
+  }
+
+  // A mistyped path freezes nothing, and a model of other sizes brings nothing.
+  void check_transfer(const std::map<std::string, std::unique_ptr<models::Network>>& networks) const {
+    for (const std::string& path : recipe_.freeze)
+      if (std::none_of(networks.begin(), networks.end(),
+                       [&](const auto& network) { return has_path(network.second->parameters(), path); }))
+        throw std::invalid_argument(
+            fmt::format("[train] no network of recipe '{}' has parameters under {} to freeze", recipe_.name, path));
+    if (!ancestor_) return;
+    std::vector<std::string> reasons;
+    for (const Stage& stage : recipe_.stages) {
+      const Inheritance inheritance = ancestor_->plan(networks.at(stage.name)->parameters(), {}, stage.load);
+      if (!inheritance.loaded.empty()) return;
+      if (reasons.empty()) reasons = inheritance.fresh;
+    }
+    throw std::invalid_argument(fmt::format("[train] recipe '{}' can take nothing over from {}: {}", recipe_.name,
+                                            ancestor_->path(), fmt::join(reasons, ", ")));
   }
 
   void choose_stages() {
@@ -190,6 +222,11 @@ class Schedule {
     rule_.geometry = recipe_.data.geometry;
     rule_.normalisation = recipe_.data.normalisation;
     rule_.window_frames = trained_frames();
+    if (ancestor_) {
+      const AdoptedRule adopted = adopt(*ancestor_, recipe_.network, rule_);
+      for (const std::string& note : adopted.notes) say(note);
+      if (adopted.pixels) return true;
+    }
     return data.streams == models::Streams::audio || measure();
   }
 
@@ -231,12 +268,14 @@ class Schedule {
     one.training_noise = training_noise_ ? &*training_noise_ : nullptr;
     one.validation_noise = validation_noise_ ? &*validation_noise_ : nullptr;
     one.rule = rule_;
+    one.ancestor = ancestor_ ? &*ancestor_ : nullptr;
     one.folder = settings_.out / stage.name;
     for (const Stage& other : recipe_.stages)
       if (finished(other.name)) one.results[other.name] = model_path(other.name);
     one.provenance = {{"recipe", recipe_.name},           {"seed", recipe_.seed},
                       {"data_hash", info_.hash},          {"date", now()},
                       {"device", backend_.description()}, {"talkers", training_->talkers()}};
+    if (ancestor_) one.provenance["init"] = origin();
     one.workers = settings_.workers;
     one.checkpoint_minutes = settings_.checkpoint_minutes;
     one.keep_checkpoints = settings_.keep_checkpoints;
@@ -279,6 +318,7 @@ class Schedule {
   std::unique_ptr<Dataset> training_, validation_;
   std::optional<NoiseSource> training_noise_, validation_noise_;
   InputRule rule_;
+  std::optional<Ancestor> ancestor_;
 };
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include <stdexcept>
 #include <string_view>
 
+#include "io/atomic_file.h"
 #include "models/model_file.h"
 #include "pipeline/commands.h"
 #include "pipeline/dataset.h"
@@ -22,6 +23,7 @@
 #include "pipeline/options.h"
 #include "pipeline/progress.h"
 #include "pipeline/schedule.h"
+#include "pipeline/transfer.h"
 
 namespace avsr::pipeline {
 namespace {
@@ -106,12 +108,38 @@ int print_plan(const RunSettings& run, const DeviceChoice& device) {
   return 0;
 }
 
+// A text as YAML reads it back.
+std::string quoted(std::string text) {
+  for (size_t at = 0; (at = text.find('\'', at)) != std::string::npos; at += 2) text.insert(at, 1, '\'');
+  return "'" + text + "'";
+}
+
+// The recipe with --set, --init and --freeze. What a run began with holds for its rest: --init and --freeze need not be
+// given again with --resume.
+Recipe recipe_of(const std::string& name, std::vector<std::string> overrides, std::string init,
+                 std::vector<std::string> frozen, const std::filesystem::path& begun) {
+  const Recipe plain = load_recipe(name, overrides);
+  if (!init.empty()) init = std::filesystem::absolute(init).lexically_normal().string();
+  if (!frozen.empty()) frozen.insert(frozen.begin(), plain.freeze.begin(), plain.freeze.end());
+  if (std::filesystem::exists(begun)) {
+    const Recipe before = parse_recipe(io::read_text_file(begun.string()), begun.string());
+    if (init.empty() && plain.init.empty()) init = before.init;
+    if (frozen.empty() && plain.freeze.empty()) frozen = before.freeze;
+  }
+  for (std::string& path : frozen) path = quoted(path);
+  if (!init.empty()) overrides.push_back("init=" + quoted(init));
+  if (!frozen.empty()) overrides.push_back(fmt::format("freeze=[{}]", fmt::join(frozen, ", ")));
+  Recipe recipe = load_recipe(name, overrides);
+  take_over_sizes(recipe);
+  return recipe;
+}
+
 }  // namespace
 
 int run_train(const Arguments& arguments) {
   namespace po = boost::program_options;
   RunSettings run;
-  std::string recipe, out, stages;
+  std::string recipe, out, stages, init, frozen;
   std::vector<std::string> overrides;
   DeviceChoice device;
   po::options_description options("Options");
@@ -124,6 +152,10 @@ int run_train(const Arguments& arguments) {
                                                                "go on with the run that --out holds")(
       "stages", po::value(&stages), "only these stages, separated by commas")(
       "set", po::value(&overrides)->composing(), "change the recipe: KEY=VALUE, such as seed=7 or stages.*.epochs=2")(
+      "init", po::value(&init),
+      "a model (trained on other words, say, or imported) that fills what no earlier stage does")(
+      "freeze", po::value(&frozen),
+      "parameter paths that no stage trains, separated by commas: video/trunk,video/embed")(
       "workers", po::value(&run.workers)->default_value(0), "loader threads; 0: half of the cores")(
       "checkpoint-minutes", po::value(&run.checkpoint_minutes)->default_value(10),
       "between checkpoints inside an epoch")("keep-checkpoints", po::value(&run.keep_checkpoints)->default_value(1),
@@ -148,9 +180,9 @@ int run_train(const Arguments& arguments) {
   if (!dry_run && (run.data.empty() || out.empty()))
     throw std::invalid_argument(fmt::format("--{} is missing", run.data.empty() ? "data" : "out"));
   run.validate();
-  run.recipe = load_recipe(recipe, overrides);
-  if (dry_run) return print_plan(run, device);
   run.out = out;
+  run.recipe = recipe_of(recipe, overrides, init, split_list(frozen), run.resume ? run.out / "recipe.yaml" : "");
+  if (dry_run) return print_plan(run, device);
   run.stages = split_list(stages);
   run.stop = &stop_requested;
   run.reporter = make_reporter();

@@ -1,6 +1,7 @@
 #include "pipeline/trainer.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <chrono>
@@ -75,6 +76,16 @@ class StageTrainer {
             "[train] stage '{}' starts from stage '{}', which is not finished: run it first", stage_.name, load.from));
       models::load_parameters(found->second, step_.parameters(), load.parts);
     }
+    Inheritance inheritance;
+    if (settings_.ancestor) {
+      inheritance = settings_.ancestor->load(step_.parameters(), settings_.training->labels(), stage_.load);
+      say(fmt::format("stage {} starts from {}: {}", stage_.name, settings_.ancestor->path(), inheritance.text()));
+    }
+    if (const auto parts = random_and_frozen(step_.parameters(), stage_.load, inheritance); !parts.empty())
+      say(
+          fmt::format("warning: stage '{}' neither trains {} nor loads it: it stays as it was drawn at random (--init "
+                      "MODEL fills it)",
+                      stage_.name, fmt::join(parts, ", ")));
   }
 
   LoaderSettings loader_settings(bool training) const {

@@ -16,6 +16,7 @@
 #include "pipeline/loader.h"
 #include "pipeline/recipe.h"
 #include "pipeline/reporter.h"
+#include "pipeline/transfer.h"
 
 namespace avsr::pipeline {
 
@@ -26,6 +27,7 @@ struct StageSettings {
   const Dataset* validation = nullptr;
   const NoiseSource* training_noise = nullptr;  // null: clean only
   const NoiseSource* validation_noise = nullptr;
+  const Ancestor* ancestor = nullptr;  // the model that fills what the stage does not load; null: none
   InputRule rule;
   std::filesystem::path folder;                          // of this stage's files
   std::map<std::string, std::filesystem::path> results;  // model files of the stages that may be loaded from

@@ -2,11 +2,14 @@
 
 #include <cmath>
 
+#include "pipeline/transfer.h"
+
 namespace avsr::pipeline {
 namespace {
 
-OptimizerState make_optimizer(const Stage& stage, layers::ParameterArena& arena) {
+OptimizerState make_optimizer(const Recipe& recipe, const Stage& stage, layers::ParameterArena& arena) {
   arena.train_only(stage.train);
+  freeze(arena, recipe.freeze);
   return {stage.optimizer, arena, arena.trainable_ranges()};
 }
 
@@ -18,7 +21,7 @@ TrainingStep::TrainingStep(backend::Backend& backend, const Recipe& recipe, cons
       writer_(rule, network_->config()),
       inputs_(backend, writer_),
       scorer_(backend, stage.loss, labels),
-      optimizer_(make_optimizer(stage, network_->parameters())) {
+      optimizer_(make_optimizer(recipe, stage, network_->parameters())) {
   network_->set_statistics_move(stage.statistics_move);
 }
 
