@@ -80,4 +80,14 @@ std::vector<float> Recognizer::probabilities(const HostBatch& batch) {
   return probabilities_of(backend_.values(logits), logits.shape, steps, file_.averaging);
 }
 
+Features Recognizer::features(const HostBatch& batch, const std::string& layer) {
+  backend::Lengths steps;
+  network_->forward(inputs_->upload(batch), models::Mode::inference, 0, steps);
+  if (file_.config.back_end == models::BackEnd::temporal_conv) steps = batch.frames;  // its logits have one step a clip
+  const backend::Tensor& output = network_->features(layer);
+  const int padded = static_cast<int>(output.shape[1]);
+  for (int& n : steps) n = std::min(n, padded);
+  return {backend_.values(output), steps, padded, static_cast<int>(output.shape[2])};
+}
+
 }  // namespace avsr::pipeline

@@ -14,6 +14,13 @@
 
 namespace avsr::pipeline {
 
+// (B, padded_steps, width), row-major; of each clip the first `steps` rows are valid.
+struct Features {
+  std::vector<float> values;
+  backend::Lengths steps;
+  int padded_steps = 0, width = 0;
+};
+
 class Recognizer {
  public:
   // Throws std::runtime_error naming the file when it is no model or its preprocessing is incomplete.
@@ -35,6 +42,8 @@ class Recognizer {
   std::vector<float> probabilities(const std::vector<Stretch>& windows);
   // The same for a batch that a Loader made with writer().
   std::vector<float> probabilities(const HostBatch& batch);
+  // What a layer (Network::features) makes of it, a row for each step of 40 ms.
+  Features features(const HostBatch& batch, const std::string& layer);
 
  private:
   std::string path_;
