@@ -120,8 +120,8 @@ PublicKeys public_keys(const PublicFile& file) {
   }
   if (any_under(keys, "tcn.") || any_under(keys, "trunk."))
     throw std::invalid_argument(fmt::format(
-        "{}: a checkpoint of the successor system: its activations (PReLU, Swish) and its multi-scale temporal "
-        "convolutions are in no network of this program, so that nothing can be imported from it",
+        "{}: a checkpoint of the successor system: its activations (PReLU or Swish) and its trunk without an embedding "
+        "are in no network of this program, so that its weights cannot be used",
         file.path));
   throw std::invalid_argument(
       fmt::format("{}: none of the public checkpoints: expected keys of a video file (frontend3D, resnet34), an audio "

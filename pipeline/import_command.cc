@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <iostream>
 #include <sstream>
+#include <stdexcept>
 
 #include "io/atomic_file.h"
 #include "io/torch_file.h"
@@ -105,6 +106,24 @@ std::string table_of(const models::ImportPlan& plan, const std::vector<std::stri
   return table;
 }
 
+// Of files that are no network of this program: what they hold all the same.
+void list_keys(const std::vector<models::PublicFile>& files) {
+  for (const models::PublicFile& file : files) {
+    std::cout << file.path << "\n";
+    for (const models::PublicTensor& tensor : file.tensors)
+      std::cout << fmt::format("  unused   {}  {} {}\n", tensor.key, shape_text(tensor.shape), tensor.type);
+  }
+}
+
+models::ImportPlan plan_of(const std::vector<models::PublicFile>& files, backend::Backend& backend, bool quiet) {
+  try {
+    return plan_import(files, backend);
+  } catch (const std::invalid_argument&) {
+    if (!quiet) list_keys(files);
+    throw;
+  }
+}
+
 nlohmann::json json_of(const models::ImportPlan& plan, const std::vector<std::string>& paths,
                        const std::vector<io::TorchFile>& files) {
   nlohmann::json keys = nlohmann::json::array();
@@ -188,7 +207,7 @@ int run_import(const Arguments& arguments) {
   const auto backend = open_device({"cpu", 1});
   std::vector<io::TorchFile> files;
   for (const std::string& path : paths) files.push_back(io::TorchFile::open(path));
-  const models::ImportPlan plan = plan_import(public_files(paths, files), *backend);
+  const models::ImportPlan plan = plan_of(public_files(paths, files), *backend, as_json);
   if (as_json)
     std::cout << json_of(plan, paths, files).dump(2) << "\n";
   else

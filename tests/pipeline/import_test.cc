@@ -14,6 +14,7 @@
 #include "models/safetensors.h"
 #include "pipeline/device.h"
 #include "pipeline/input_rule.h"
+#include "tests/io/pickles.h"
 #include "tests/pipeline/command_call.h"
 #include "tests/small_files.h"
 
@@ -162,6 +163,17 @@ TEST_F(DamagedImport, WhatDoesNotFitIsNamedAndNothingIsWritten) {
   EXPECT_THAT(misfit.out, HasSubstr("expected (4, 1, 5, 7, 7)"));
   EXPECT_THAT(misfit.failure, HasSubstr("misfit module.frontend3D.0.weight"));
   EXPECT_FALSE(std::filesystem::exists(model()));
+}
+
+TEST_F(Import, TheSuccessorsFilesAreToldAndListed) {
+  const std::vector<uint8_t> bytes =
+      io::legacy_file("}" + io::text("model_state_dict") + "}" + io::text("tcn.tcn_output.weight") +
+                          io::tensor("0", 4, 0, {4}, {1}) + "ss",
+                      {1, 2, 3, 4});
+  put(folder_ / "successor.pt", std::string(bytes.begin(), bytes.end()));
+  const Outcome outcome = import({folder_ / "successor.pt"});
+  EXPECT_THAT(outcome.misuse, AllOf(HasSubstr("successor"), HasSubstr("PReLU")));
+  EXPECT_THAT(outcome.out, HasSubstr("tcn.tcn_output.weight  (4) float32"));
 }
 
 TEST_F(Import, LabelsAreAskedForAndChecked) {
