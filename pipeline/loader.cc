@@ -164,11 +164,15 @@ struct Loader::Impl {
 
   void fill(int index, HostBatch& batch) const {
     const size_t first = static_cast<size_t>(index) * static_cast<size_t>(settings.batch);
-    const size_t last = std::min(order.size(), first + static_cast<size_t>(settings.batch));
+    const size_t whole = std::min(order.size() - first, static_cast<size_t>(settings.batch));
+    const auto [begin, end] = settings.ranks.part_of(whole);
+    batch.clips_of_all_ranks = static_cast<int>(whole);
+    if (begin == end) return;
+    const std::span<const int> part(order.data() + first + begin, end - begin);
     std::vector<int> frames;
-    for (size_t i = first; i < last; ++i) frames.push_back(dataset.samples()[static_cast<size_t>(order[i])].frames);
+    for (const int sample : part) frames.push_back(dataset.samples()[static_cast<size_t>(sample)].frames);
     writer.begin(frames, batch);
-    for (size_t i = first; i < last; ++i) maker.make(order[i], static_cast<int>(i - first), batch);
+    for (size_t i = 0; i < part.size(); ++i) maker.make(part[i], static_cast<int>(i), batch);
   }
 
   const Dataset& dataset;

@@ -21,14 +21,16 @@ struct Score {
 class Scorer {
  public:
   Scorer(backend::Backend& backend, const backend::CrossEntropySpec& spec, int labels);
-  // logits: (B, T, V); steps, labels: (B).
-  Score score(const backend::Tensor& logits, const backend::Lengths& steps, std::span<const int> labels);
+  // logits: (B, T, V); steps, labels: (B). whole_batch: clips of the batch that this is a part of, which the gradient
+  // is then the mean over; 0: it is no part.
+  Score score(const backend::Tensor& logits, const backend::Lengths& steps, std::span<const int> labels,
+              int whole_batch = 0);
   // Of the last call: (B, T, V), the gradient of the mean loss.
   const backend::Tensor& gradient() const { return gradient_; }
 
  private:
   backend::Backend& backend_;
-  std::shared_ptr<backend::CrossEntropy> kernel_;
+  backend::CrossEntropySpec spec_;
   int labels_;
   backend::Tensor targets_, losses_, probabilities_, gradient_;
   std::vector<float> one_hot_, host_losses_, host_probabilities_;

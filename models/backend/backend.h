@@ -127,8 +127,9 @@ class Backend {
 
   // ---- several ranks that train one network (docs/cluster.md). All calls are collective.
   // Before the two sums below; once. The communicator must outlive the back end. With synchronised_batch_norm, batch
-  // norm in training mode takes its statistics, and their gradients, over the steps of all ranks.
-  virtual void join(Communicator& ranks, bool synchronised_batch_norm) = 0;
+  // norm in training mode takes its statistics, and their gradients, over the steps of all ranks. Returns by what sums
+  // travel, for logs: "NCCL".
+  virtual std::string join(Communicator& ranks, bool synchronised_batch_norm) = 0;
   // Begins to add up a flat f32 tensor over all ranks, in place; what is computed meanwhile must leave it alone.
   virtual void start_sum(const Tensor& t) = 0;
   // Later work finds the sums of all that was begun.

@@ -11,10 +11,10 @@ namespace avsr::backend {
 
 // Where a rank stands.
 struct RankPlace {
-  int rank = 0, size = 1;        // among all ranks
-  int local_rank = 0;            // among the ranks of its machine
-  int cores = 1;                 // of its machine, that it may use: cores that ranks share are divided among them
-  std::string machine, library;  // for texts
+  int rank = 0, size = 1;              // among all ranks
+  int local_rank = 0, local_size = 1;  // among the ranks of its machine
+  int cores = 1;                       // of its machine, that it may use: cores that ranks share are divided among them
+  std::string machine, library;        // for texts
 };
 
 // Every call but abort() is collective: all ranks make the same calls in the same order with equal counts, and each

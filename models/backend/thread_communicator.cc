@@ -140,8 +140,12 @@ std::vector<std::unique_ptr<Communicator>> make_thread_communicators(int ranks) 
   const auto meeting = std::make_shared<Meeting>(std::make_shared<World>(), ranks);
   std::vector<std::unique_ptr<Communicator>> communicators;
   for (int rank = 0; rank < ranks; ++rank)
-    communicators.push_back(std::make_unique<ThreadCommunicator>(
-        meeting, RankPlace{.rank = rank, .size = ranks, .local_rank = rank, .machine = "here", .library = "threads"}));
+    communicators.push_back(std::make_unique<ThreadCommunicator>(meeting, RankPlace{.rank = rank,
+                                                                                    .size = ranks,
+                                                                                    .local_rank = rank,
+                                                                                    .local_size = ranks,
+                                                                                    .machine = "here",
+                                                                                    .library = "threads"}));
   return communicators;
 }
 

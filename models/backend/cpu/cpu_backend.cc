@@ -109,9 +109,10 @@ MemoryUse CpuBackend::memory() const { return {buffer_bytes_->used(), buffer_byt
 
 void CpuBackend::restart_peak() { buffer_bytes_->restart_peak(); }
 
-void CpuBackend::join(Communicator& ranks, bool synchronised_batch_norm) {
+std::string CpuBackend::join(Communicator& ranks, bool synchronised_batch_norm) {
   statistics_ranks_ = synchronised_batch_norm && ranks.size() > 1 ? &ranks : nullptr;
   sums_ = std::make_unique<HostSums>(ranks);
+  return ranks.place().library;
 }
 
 void CpuBackend::start_sum(const Tensor& t) {

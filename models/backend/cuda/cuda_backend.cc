@@ -86,9 +86,10 @@ Tensor CudaBackend::scratch(Slot slot, const Shape& shape, DType type) {
   return {.shape = shape, .dtype = type, .buffer = scratch_[static_cast<size_t>(slot)]};
 }
 
-void CudaBackend::join(Communicator& ranks, bool synchronised_batch_norm) {
+std::string CudaBackend::join(Communicator& ranks, bool synchronised_batch_norm) {
   rank_sums_ = make_rank_sums(*stream_, ranks);
   synchronised_batch_norm_ = synchronised_batch_norm && ranks.size() > 1;
+  return rank_sums_->name();
 }
 
 void CudaBackend::start_sum(const Tensor& t) {

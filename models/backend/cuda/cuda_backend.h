@@ -70,7 +70,7 @@ class CudaBackend final : public Backend {
   void adam(const AdamStep& step, const Tensor& gradient, Tensor& first, Tensor& second, Tensor& value) override;
   void sgd(const SgdStep& step, const Tensor& gradient, Tensor& momentum, Tensor& value) override;
 
-  void join(Communicator& ranks, bool synchronised_batch_norm) override;
+  std::string join(Communicator& ranks, bool synchronised_batch_norm) override;
   void start_sum(const Tensor& t) override;
   void finish_sums() override;
 

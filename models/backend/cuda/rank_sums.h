@@ -14,6 +14,7 @@ namespace avsr::backend::cuda {
 class RankSums {
  public:
   virtual ~RankSums() = default;
+  virtual const char* name() const = 0;  // of the way that sums take
   // Begins to add up, in place, what the work queued so far leaves there.
   virtual void start(std::span<float> values) = 0;
   // Work queued after this finds the sums of all that was begun.

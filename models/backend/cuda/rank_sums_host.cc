@@ -12,6 +12,7 @@ class HostRankSums final : public RankSums {
  public:
   HostRankSums(Stream& stream, Communicator& ranks) : stream_(stream), ranks_(ranks), sums_(ranks) {}
 
+  const char* name() const override { return "the host's memory"; }
   void start(std::span<float> values) override {
     if (begun_.size() == used_) begun_.emplace_back();
     Begun& begun = begun_[used_++];
