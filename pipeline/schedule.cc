@@ -325,6 +325,7 @@ bool run_schedule(backend::Backend& backend, const RunSettings& settings) {
   } catch (const std::exception& error) {
     // Here, while the back end is still there: one that ends waits for sums that the others would not join any more.
     settings.ranks.communicator()->abort(error.what());
+    throw;  // not reached, which the compiler does not know of a virtual function
   }
 }
 
