@@ -166,7 +166,7 @@ struct Loader::Impl {
     const size_t first = static_cast<size_t>(index) * static_cast<size_t>(settings.batch);
     const size_t whole = std::min(order.size() - first, static_cast<size_t>(settings.batch));
     const auto [begin, end] = settings.ranks.part_of(whole);
-    batch.clips_of_all_ranks = static_cast<int>(whole);
+    batch.whole_clips = static_cast<int>(whole);
     if (begin == end) return;
     const std::span<const int> part(order.data() + first + begin, end - begin);
     std::vector<int> frames;

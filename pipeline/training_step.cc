@@ -31,7 +31,7 @@ TrainingStep::Outcome TrainingStep::run(const HostBatch& batch, double rate, int
   arena.zero_gradients();
   backend::Lengths steps;
   const backend::Tensor& logits = network_->forward(inputs_.upload(batch), models::Mode::training, dropout_seed, steps);
-  Outcome outcome{scorer_.score(logits, steps, batch.labels, batch.clips_of_all_ranks)};
+  Outcome outcome{scorer_.score(logits, steps, batch.labels, batch.whole_clips)};
   share_outcome(outcome.score);
   if (!std::isfinite(outcome.score.loss_sum)) return outcome;
   if (gradient_sums_) gradient_sums_->begin();

@@ -24,7 +24,7 @@ class MpirunTest : public testing::Test {
 #endif
     if (shell("command -v mpirun").find("/mpirun") == std::string::npos) GTEST_SKIP() << "there is no mpirun";
     write_small_corpus(folder_ / "data");
-    io::write_file_atomically(folder_ / "recipe.yaml", std::string_view(small_recipe({kOverrides}).text));
+    io::write_file_atomically(folder_ / "recipe.yaml", std::string_view(small_recipe({overrides_}).text));
   }
   // What a command writes to both outputs, and "exit N".
   static std::string shell(const std::string& command) {
@@ -35,14 +35,14 @@ class MpirunTest : public testing::Test {
     return " -n " + std::to_string(count) + " " + program(data, out);
   }
   std::string program(const std::string& data, const std::string& out) const {
-    return std::string(AVSR_PROGRAM) + " train " + (folder_ / "recipe.yaml").string() + " --data " +
-           (folder_ / data).string() + " --out " + (folder_ / out).string() +
-           " --stages a-conv --device cpu --threads 1 --workers 1";
+    return std::string(AVSR_PROGRAM) + " train " + (folder_ / "recipe.yaml") + " --data " + (folder_ / data) +
+           " --out " + (folder_ / out) + " --stages a-conv --device cpu --threads 1 --workers 1";
   }
   static std::string mpirun(const std::string& arguments) {
-    // Open MPI leaves memory behind when it ends.
+    // Open MPI leaves memory behind when it ends; and its ranks must not spin while others want the cores.
     return shell(
-        "OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 ASAN_OPTIONS=detect_leaks=0 mpirun "
+        "OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 ASAN_OPTIONS=detect_leaks=0 "
+        "OMPI_MCA_mpi_yield_when_idle=1 mpirun "
         "--oversubscribe --bind-to none" +
         arguments);
   }
@@ -54,7 +54,7 @@ class MpirunTest : public testing::Test {
     return found;
   }
 
-  static constexpr const char* kOverrides = "sync_batch_norm=true";
+  static constexpr const char* overrides_ = "sync_batch_norm=true";
   io::TemporaryFolder folder_;
 };
 
