@@ -23,7 +23,7 @@ constexpr int kMfccPerStep = 4;  // 10 ms windows in a step of 40 ms
 
 AudioStream::AudioStream(backend::Backend& backend, layers::ParameterArena& arena, layers::Scratch& scratch,
                          const AudioConfig& config)
-    : backend_(backend), config_(config), chain_(backend, scratch) {
+    : backend_(backend), config_(config), chain_(backend, arena, scratch) {
   if (mfcc()) return;
   // 5 ms windows every 0.25 ms.
   const backend::ConvSpec conv{.in_channels = 1,

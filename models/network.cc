@@ -85,7 +85,7 @@ class AvsrNetwork final : public Network {
 
 void AvsrNetwork::build_back_end(const std::string& stream, int width, std::optional<StreamBackEnd>& back_end) {
   if (config_.back_end == BackEnd::temporal_conv) {
-    temporal_conv_.emplace(backend_, scratch_);
+    temporal_conv_.emplace(backend_, arena_, scratch_);
     layers::add_temporal_conv(*temporal_conv_, backend_, arena_, stream + "/temporal_conv", width, config_.labels);
     return;
   }
@@ -236,6 +236,8 @@ const Tensor& AvsrNetwork::forward(const Inputs& inputs, Mode mode, uint64_t ste
 template <typename Stream>
 void AvsrNetwork::backward_stream(Stream& stream, StreamBackEnd& back_end, Tensor& dy) {
   Tensor& d_embedding = back_end.backward(dy);
+  const std::string path = video_back_end_ && &back_end == &*video_back_end_ ? "video" : "audio";
+  arena_.gradients_final(path + (config_.back_end == BackEnd::ms_tcn ? "/ms_tcn" : "/recurrent"));
   if (!stream.frozen()) stream.backward(d_embedding);
 }
 
@@ -265,6 +267,7 @@ void AvsrNetwork::backward(const Tensor& dlogits) {
     return;
   }
   fusion_->backward(d_features_, d_fused_);
+  arena_.gradients_final("fusion");
   if (!video_trains_ && !audio_trains_) return;
   const auto& s = d_fused_.shape;
   const int64_t width = s[2] / 2, rows = s[0] * s[1];

@@ -24,7 +24,7 @@ constexpr int kDepth = 5;  // frames that the first convolution sees
 
 VideoStream::VideoStream(backend::Backend& backend, layers::ParameterArena& arena, layers::Scratch& scratch,
                          const VideoConfig& config)
-    : backend_(backend), config_(config), chain_(backend, scratch) {
+    : backend_(backend), config_(config), chain_(backend, arena, scratch) {
   // Conv3d k(5,7,7) p(2,3,3) over windows of 5 frames: no padding in depth is left.
   const backend::ConvSpec conv{.in_channels = 1,
                                .out_channels = config.frontend_width,

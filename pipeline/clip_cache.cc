@@ -40,10 +40,11 @@ uint64_t CacheBudget::left() const {
   return left_;
 }
 
-std::shared_ptr<CacheBudget> make_cache_budget(double gigabytes) {
+std::shared_ptr<CacheBudget> make_cache_budget(double gigabytes, int sharers) {
   if (!(gigabytes >= 0 && gigabytes < 1e9))
     throw std::invalid_argument(fmt::format("--cache-gb: expected a number of GB, got {}", gigabytes));
-  return std::make_shared<CacheBudget>(gigabytes > 0 ? static_cast<uint64_t>(gigabytes * 1e9) : usable_memory() / 2);
+  const uint64_t bytes = gigabytes > 0 ? static_cast<uint64_t>(gigabytes * 1e9) : usable_memory() / 2;
+  return std::make_shared<CacheBudget>(bytes / static_cast<uint64_t>(sharers));
 }
 
 uint64_t usable_memory() {

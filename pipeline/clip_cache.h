@@ -21,9 +21,9 @@ class CacheBudget {
   uint64_t left_;
 };
 
-// A budget of this many GB (10^9 bytes); 0: half of the memory that this process may use. Throws std::invalid_argument
-// on a negative number.
-std::shared_ptr<CacheBudget> make_cache_budget(double gigabytes = 0);
+// A budget of this many GB (10^9 bytes); 0: half of the memory that this process may use. `sharers` processes of this
+// machine divide it. Throws std::invalid_argument on a negative number.
+std::shared_ptr<CacheBudget> make_cache_budget(double gigabytes = 0, int sharers = 1);
 
 // Bytes that this process may use: the machine's memory, or less where a control group sets a limit (in a container).
 uint64_t usable_memory();

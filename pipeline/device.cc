@@ -1,10 +1,8 @@
 #include "pipeline/device.h"
 
-#include <dlfcn.h>
 #include <fmt/format.h>
 
 #include <array>
-#include <filesystem>
 #include <iostream>
 #include <regex>
 #include <stdexcept>
@@ -12,42 +10,21 @@
 #include "io/parallel.h"
 #include "models/backend/cpu/cpu_backend.h"
 #include "pipeline/pinning.h"
+#include "pipeline/plugin.h"
 
 namespace avsr::pipeline {
 namespace {
 
 constexpr const char* kPlugin = "libavsr_cuda.so";
 
-// The opened plug-in stays loaded for the program's life: its code runs in the back end that it made. Null, and no
-// error: there is none.
-void* load_plugin(std::string& error) {
-  const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe").parent_path();
-  for (const std::filesystem::path& path : {program / kPlugin, program / "../lib/avsr" / kPlugin}) {
-    if (!std::filesystem::exists(path)) continue;
-    if (void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL)) return library;
-    error = dlerror();
-    return nullptr;
-  }
-  if (void* library = dlopen(kPlugin, RTLD_NOW | RTLD_LOCAL)) return library;
-  const std::string text = dlerror();
-  // On the loader's path only this text tells "absent" from "present, but a library that it needs is absent".
-  if (!text.starts_with(std::string(kPlugin) + ": cannot open shared object file")) error = text;
-  return nullptr;
-}
-
 // Null: no plug-in is installed.
 std::unique_ptr<backend::Backend> open_cuda(const backend::GpuSettings& settings) {
   std::string problem;
-  void* library = load_plugin(problem);
+  void* library = load_plugin(kPlugin, problem);
   if (!problem.empty()) throw std::runtime_error(fmt::format("[device] {} cannot be loaded: {}", kPlugin, problem));
   if (!library) return nullptr;
-  using Interface = const char* (*)();
   using Open = backend::Backend* (*)(const backend::GpuSettings*, char*, size_t);
-  const auto interface = reinterpret_cast<Interface>(dlsym(library, "avsr_cuda_interface"));
-  const auto open = reinterpret_cast<Open>(dlsym(library, "avsr_open_cuda"));
-  if (!interface || !open || std::string(interface()) != AVSR_BACKEND_INTERFACE)
-    throw std::runtime_error(
-        fmt::format("[device] {} is of another version than this program: install both of one build", kPlugin));
+  const auto open = plugin_function<Open>(library, kPlugin, "avsr_open_cuda", "avsr_cuda_interface");
   std::array<char, 512> error{};
   std::unique_ptr<backend::Backend> backend(open(&settings, error.data(), error.size()));
   if (!backend)
@@ -59,7 +36,7 @@ std::unique_ptr<backend::Backend> open_cuda(const backend::GpuSettings& settings
 
 std::unique_ptr<backend::Backend> open_device(const DeviceChoice& choice, std::string* why_no_gpu) {
   static const std::regex kCuda("cuda(:([0-9]{1,3}))?");
-  const auto& [device, threads, precision, deterministic] = choice;
+  const auto& [device, threads, precision, deterministic, local_rank] = choice;
   if (threads < 0 || threads > io::kMostWorkers)
     throw std::invalid_argument(fmt::format("--threads: expected 0 to {}, got {}", io::kMostWorkers, threads));
   const auto open_cpu = [&choice] {
@@ -68,7 +45,7 @@ std::unique_ptr<backend::Backend> open_device(const DeviceChoice& choice, std::s
   if (device == "cpu") return open_cpu();
   if (device == "auto") {
     try {
-      if (auto backend = open_cuda({0, precision, deterministic})) return backend;
+      if (auto backend = open_cuda({local_rank, precision, deterministic, true})) return backend;
     } catch (const std::runtime_error& error) {
       if (why_no_gpu) *why_no_gpu = error.what();
       if (precision == backend::Precision::f32) return open_cpu();
@@ -83,7 +60,9 @@ std::unique_ptr<backend::Backend> open_device(const DeviceChoice& choice, std::s
   std::smatch match;
   if (!std::regex_match(device, match, kCuda))
     throw std::invalid_argument(fmt::format("[device] '{}' is no device; expected auto, cpu, cuda or cuda:N", device));
-  if (auto backend = open_cuda({match[2].matched ? std::stoi(match[2]) : 0, precision, deterministic})) return backend;
+  const bool chosen = match[2].matched;
+  if (auto backend = open_cuda({chosen ? std::stoi(match[2]) : local_rank, precision, deterministic, !chosen}))
+    return backend;
   throw std::runtime_error(fmt::format("[device] no GPU: the plug-in {} is not installed; use --device cpu", kPlugin));
 }
 

@@ -15,6 +15,7 @@ struct DeviceChoice {
   int threads = 0;            // on the CPU; 0: all cores that the program was started with
   backend::Precision precision = backend::Precision::f32;
   bool deterministic = false;  // on a GPU; the CPU's runs are equal to the bit anyway
+  int local_rank = 0;          // "auto" and "cuda" take this GPU, counted round those that there are
 };
 
 // "auto" takes a GPU where the plug-in libavsr_cuda.so and a GPU are usable, else the CPU. The plug-in is looked for

@@ -44,6 +44,7 @@ std::optional<preprocessing::PixelStatistics> measure_pixels(const Dataset& trai
 // One batch in host memory: B clips, padded with zeros to the longest.
 struct HostBatch {
   int clips = 0, steps = 0;    // B, T
+  int whole_clips = 0;         // where this is a rank's part of a batch: clips of the whole; 0: it is no part
   std::vector<uint8_t> video;  // (B, T, H, W)
   std::vector<float> video_scale, video_shift;
   std::vector<int> frames;              // (B): valid frames

@@ -87,11 +87,15 @@ struct Loader::Impl {
 
   void fill(int index, HostBatch& batch) const {
     const size_t first = static_cast<size_t>(index) * static_cast<size_t>(settings.batch);
-    const size_t last = std::min(order.size(), first + static_cast<size_t>(settings.batch));
+    const size_t whole = std::min(order.size() - first, static_cast<size_t>(settings.batch));
+    const auto [begin, end] = settings.ranks.part_of(whole);
+    batch.whole_clips = static_cast<int>(whole);
+    if (begin == end) return;
+    const std::span<const int> part(order.data() + first + begin, end - begin);
     std::vector<int> frames;
-    for (size_t i = first; i < last; ++i) frames.push_back(maker.frames(order[i]));
+    for (const int sample : part) frames.push_back(maker.frames(sample));
     writer.begin(frames, batch);
-    for (size_t i = first; i < last; ++i) maker.make(order[i], static_cast<int>(i - first), batch);
+    for (size_t i = 0; i < part.size(); ++i) maker.make(part[i], static_cast<int>(i), batch);
     maker.mix_pairs(index, batch);
   }
 

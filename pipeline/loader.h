@@ -13,6 +13,7 @@
 #include "pipeline/dataset.h"
 #include "pipeline/input_rule.h"
 #include "pipeline/noise_source.h"
+#include "pipeline/ranks.h"
 #include "pipeline/recipe.h"
 #include "preprocessing/augment.h"
 
@@ -29,6 +30,7 @@ struct LoaderSettings {
   std::vector<std::optional<double>> levels_db;  // drawn equally likely for each example; no value: clean
   bool freeze_frames = false;                    // every frame is replaced by the clip's first
   int first_batch = 0;                           // batches before it are skipped
+  Ranks ranks;                                   // each makes its part of every batch; it may be empty
   int workers = 0;                               // 0: half of the cores, at least one
   int ahead = 0;                                 // batches made ahead; 0: twice the workers
 };
@@ -45,7 +47,7 @@ class Loader {
   Loader& operator=(const Loader&) = delete;
 
   int batches() const;   // of the epoch, skipped ones included
-  int examples() const;  // in these batches
+  int examples() const;  // in these batches, those of other ranks included
   // The next batch in order; false at the end. Rethrows what a worker threw.
   bool next(HostBatch& batch);
   // Wall-clock seconds that next() has waited for the workers: the computation had nothing to do in them.

@@ -47,16 +47,19 @@ std::optional<MemoryPlan> plan_memory(const backend::Backend& backend, const Rec
 }
 
 void require_memory(const backend::Backend& backend, const Recipe& recipe, const Stage& stage, const InputRule& rule,
-                    int labels, int frames, const std::function<void(const std::string&)>& say) {
-  const auto plan = plan_memory(backend, recipe, stage, rule, labels, frames);
+                    int labels, int frames, const std::function<void(const std::string&)>& say, int ranks) {
+  Stage part = stage;
+  part.batch = (stage.batch + ranks - 1) / ranks;
+  const auto plan = plan_memory(backend, recipe, part, rule, labels, frames);
   if (!plan) return;
-  if (say) say(fmt::format("stage {}: memory {}", stage.name, plan->text()));
+  const std::string text = plan->text() + (ranks > 1 ? fmt::format(" on each of {} ranks", ranks) : "");
+  if (say) say(fmt::format("stage {}: memory {}", stage.name, text));
   if (plan->fits()) return;
   const char* bf16 = backend.precision() == backend::Precision::bf16 ? "" : ", or --precision bf16";
-  throw std::runtime_error(fmt::format("[train] stage '{}' needs {}: {}{}", stage.name, plan->text(),
+  throw std::runtime_error(fmt::format("[train] stage '{}' needs {}: {}{}", stage.name, text,
                                        plan->fitting_batch > 0
                                            ? fmt::format("about {} clips would fit; use --set stages.{}.batch={}",
-                                                         plan->fitting_batch, stage.name, plan->fitting_batch)
+                                                         plan->fitting_batch, stage.name, plan->fitting_batch * ranks)
                                            : "not even one clip fits; use a smaller network",
                                        bf16));
 }

@@ -24,9 +24,10 @@ struct MemoryPlan {
 // frames: of the longest clip. Training and validation take a batch each. No value on a device that cannot rehearse.
 std::optional<MemoryPlan> plan_memory(const backend::Backend& backend, const Recipe& recipe, const Stage& stage,
                                       const InputRule& rule, int labels, int frames);
-// Says what the stage takes. Throws std::runtime_error with the batch that would do where it does not fit.
+// Says what the stage takes where each of `ranks` has its part of a batch. Throws std::runtime_error with the batch
+// that would do where it does not fit.
 void require_memory(const backend::Backend& backend, const Recipe& recipe, const Stage& stage, const InputRule& rule,
-                    int labels, int frames, const std::function<void(const std::string&)>& say);
+                    int labels, int frames, const std::function<void(const std::string&)>& say, int ranks = 1);
 
 // Most clips of a batch that fit into `room` bytes, when one clip needs `one` and `batch` clips need `needed`; less
 // than batch where needed is more than room.

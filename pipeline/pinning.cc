@@ -7,6 +7,8 @@
 #include <cstdlib>
 #include <string>
 
+#include "pipeline/ranks.h"
+
 namespace avsr::pipeline {
 namespace {
 
@@ -38,6 +40,8 @@ bool saved_cores(cpu_set_t& set) {
 void pin_threads(char** argv) {
   for (const char* name : {"OMP_PROC_BIND", "GOMP_CPU_AFFINITY", "AVSR_NO_PIN", kSavedCores})
     if (std::getenv(name)) return;
+  // Several ranks that may use the same cores would all be bound to the first of them; mpirun or srun binds.
+  if (started_tasks() > 1) return;
   cpu_set_t set;
   if (sched_getaffinity(0, sizeof set, &set) != 0) return;
   setenv(kSavedCores, cores_as_text(set).c_str(), 1);

@@ -10,8 +10,8 @@
 namespace avsr::pipeline {
 
 // Restarts the program with pinned OpenMP threads, unless the user chose (OMP_PROC_BIND or GOMP_CPU_AFFINITY is set),
-// does not want it (AVSR_NO_PIN is set) or it was done already. Returns when there is nothing to do, or when the
-// restart failed.
+// does not want it (AVSR_NO_PIN is set), a launcher has started several ranks, or it was done already. Returns when
+// there is nothing to do, or when the restart failed.
 void pin_threads(char** argv);
 
 // Lets the calling thread run on every core that the program was started with.

@@ -246,6 +246,7 @@ Recipe parse_recipe(const std::string& yaml, const std::string& origin, const st
   map.read("seed", recipe.seed);
   map.read("init", recipe.init);
   map.read("freeze", recipe.freeze);
+  map.read("sync_batch_norm", recipe.sync_batch_norm);
   read_network(map.node("network"), origin, recipe.network);
   read_data(map.node("data"), origin, recipe.data);
   recipe.network.video.crop = recipe.data.geometry.input_size;

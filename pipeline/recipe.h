@@ -72,6 +72,9 @@ struct Recipe {
   uint64_t seed = 1;
   std::string init;                 // a model file that fills what stages do not load from each other; empty: none
   std::vector<std::string> freeze;  // parameter paths that no stage trains
+  // Batch norm in training takes its statistics over the clips of all ranks (docs/cluster.md), as one process on the
+  // whole batch would; else each rank's are those of its part.
+  bool sync_batch_norm = false;
   models::NetworkConfig network;    // streams, back end and labels are set for each stage
   DataSettings data;
   std::vector<Stage> stages;

@@ -40,8 +40,13 @@ class Schedule {
   Schedule(backend::Backend& backend, const RunSettings& settings)
       : backend_(backend), settings_(settings), recipe_(settings.recipe), info_(read_dataset_info(settings.data)) {
     if (!recipe_.init.empty()) ancestor_.emplace(recipe_.init);
+    if (ranks().size() > 1)
+      say(fmt::format("{} ranks; gradients are added up by {}", ranks().size(),
+                      backend_.join(*ranks().communicator(), recipe_.sync_batch_norm)));
     check_stages();
-    open_run();
+    // The first rank alone looks at and makes the run's files; the others do as it found.
+    if (ranks().leads()) open_run();
+    run_ = nlohmann::json::parse(ranks().text_of_first(run_.dump()));
     choose_stages();
   }
 
@@ -60,6 +65,7 @@ class Schedule {
   }
 
  private:
+  const Ranks& ranks() const { return settings_.ranks; }
   void say(const std::string& line) const {
     if (settings_.reporter.say) settings_.reporter.say(line);
   }
@@ -70,7 +76,9 @@ class Schedule {
   bool finished(const std::string& stage) const {
     return run_["stages"].contains(stage) && std::filesystem::exists(model_path(stage));
   }
-  void save_run() const { io::write_file_atomically(run_path().string(), std::string_view(run_.dump(2) + "\n")); }
+  void save_run() const {
+    if (ranks().leads()) io::write_file_atomically(run_path().string(), std::string_view(run_.dump(2) + "\n"));
+  }
 
   void open_run() {
     if (!std::filesystem::exists(run_path())) {
@@ -187,6 +195,11 @@ class Schedule {
               fmt::format("[train] stage '{}' starts from stage '{}', which is not finished in {}: run it first",
                           stage.name, load.from, settings_.out.string()));
       available.insert(stage.name);
+      if (stage.batch < ranks().size())
+        throw std::invalid_argument(
+            fmt::format("[train] stage '{}' has batches of {} clips for {} ranks: each needs one at least; raise its "
+                        "batch or start fewer ranks",
+                        stage.name, stage.batch, ranks().size()));
       chosen_.push_back(&stage);
     }
     if (!wanted.empty())
@@ -200,7 +213,7 @@ class Schedule {
     data.streams = streams_of(recipe_);
     data.window_frames = recipe_.data.window_frames;
     data.background = recipe_.data.background;
-    data.cache = make_cache_budget(settings_.cache_gb);
+    data.cache = make_cache_budget(settings_.cache_gb, ranks().on_this_machine());
     training_ = Dataset::open(settings_.data, "train", data);
     data.labels = training_->labels();
     data.background = false;  // accuracies are those of words
@@ -231,12 +244,17 @@ class Schedule {
   }
 
   bool measure() {
-    const auto statistics = measure_pixels(*training_, rule_, [&](int64_t done, int64_t total) {
-      if (settings_.reporter.tick) settings_.reporter.tick(done, total, "measuring pixels");
-      return !(settings_.stop && *settings_.stop);
-    });
-    if (statistics) rule_.pixels = *statistics;
-    return statistics.has_value();
+    std::optional<preprocessing::PixelStatistics> statistics;
+    if (ranks().leads())
+      statistics = measure_pixels(*training_, rule_, [&](int64_t done, int64_t total) {
+        if (settings_.reporter.tick) settings_.reporter.tick(done, total, "measuring pixels");
+        return !(settings_.stop && *settings_.stop);
+      });
+    if (!ranks().any(statistics.has_value())) return false;
+    if (ranks().leads()) rule_.pixels = *statistics;
+    if (ranks().size() > 1)
+      rule_ = input_rule_from_json(nlohmann::json::parse(ranks().text_of_first(to_json(rule_).dump())));
+    return true;
   }
 
   // Clips with a label train whole: where all are, their own length is what the networks learn, not the recipe's.
@@ -256,7 +274,7 @@ class Schedule {
     for (const Stage* stage : chosen_)
       if (!finished(stage->name))
         require_memory(backend_, recipe_, *stage, rule_, static_cast<int>(training_->labels().size()), frames,
-                       settings_.reporter.say);
+                       settings_.reporter.say, ranks().size());
   }
 
   bool run_stage(const Stage& stage) {
@@ -276,6 +294,8 @@ class Schedule {
                       {"data_hash", info_.hash},          {"date", now()},
                       {"device", backend_.description()}, {"talkers", training_->talkers()}};
     if (ancestor_) one.provenance["init"] = origin();
+    if (ranks().size() > 1) one.provenance["ranks"] = ranks().size();
+    one.ranks = ranks();
     one.workers = settings_.workers;
     one.checkpoint_minutes = settings_.checkpoint_minutes;
     one.keep_checkpoints = settings_.keep_checkpoints;
@@ -285,6 +305,7 @@ class Schedule {
     const StageResult result = train_stage(backend_, one);
     if (!result.finished) return false;
     finish_stage(stage, result.progress);
+    ranks().barrier();  // the next stage reads what the first rank has written
     return true;
   }
 
@@ -293,7 +314,7 @@ class Schedule {
     const std::filesystem::path model = settings_.out / fmt::format("{}.safetensors", name_of(stage.streams));
     const bool last_of_kind = std::none_of(&stage + 1, recipe_.stages.data() + recipe_.stages.size(),
                                            [&](const Stage& later) { return later.streams == stage.streams; });
-    if (last_of_kind && (anew || !std::filesystem::exists(model)))
+    if (ranks().leads() && last_of_kind && (anew || !std::filesystem::exists(model)))
       io::write_file_atomically(model.string(), io::read_binary_file(model_path(stage.name).string()));
   }
 
@@ -338,7 +359,14 @@ void RunSettings::validate() const {
 
 bool run_schedule(backend::Backend& backend, const RunSettings& settings) {
   settings.validate();
-  return Schedule(backend, settings).run();
+  if (settings.ranks.size() == 1) return Schedule(backend, settings).run();
+  try {
+    return Schedule(backend, settings).run();
+  } catch (const std::exception& error) {
+    // Here, while the back end is still there: one that ends waits for sums that the others would not join any more.
+    settings.ranks.communicator()->abort(error.what());
+    throw;  // not reached, which the compiler does not know of a virtual function
+  }
 }
 
 }  // namespace avsr::pipeline

@@ -26,10 +26,13 @@ struct RunSettings {
   double cache_gb = 0;       // memory for decoded clips, in GB; 0: half of what there is
   const std::atomic<bool>* stop = nullptr;
   Reporter reporter;
+  Ranks ranks;  // the first writes the files, and has the reporter; all see the same folders
 
   void validate() const;  // throws std::invalid_argument
 };
 
+// Trains on `ranks` together where there are several: collective, and the back end joins them. What one of them throws
+// then ends all (Communicator::abort).
 // True when all wanted stages are finished, false when the user stopped it. A stage whose inputs come from a stage that
 // is neither finished nor asked for is a std::runtime_error before anything is trained; so is a folder that holds a run
 // without `resume`, and with it one that holds none, one of other data, or one whose begun stages were trained by

@@ -16,7 +16,7 @@ int largest(const float* values, int count) {
 }
 
 Scorer::Scorer(backend::Backend& backend, const backend::CrossEntropySpec& spec, int labels)
-    : backend_(backend), kernel_(backend.cross_entropy(spec)), labels_(labels) {}
+    : backend_(backend), spec_(spec), labels_(labels) {}
 
 Score Scorer::score(const backend::Tensor& logits, const backend::Lengths& steps, const HostBatch& batch) {
   const std::vector<int>& labels = batch.labels;
@@ -30,7 +30,8 @@ Score Scorer::score(const backend::Tensor& logits, const backend::Lengths& steps
   }
   backend_.resize(targets_, {clips, labels_});
   backend_.upload(target_values_.data(), targets_);
-  kernel_->run(logits, targets_, &steps, losses_, probabilities_, gradient_);
+  spec_.whole_batch = batch.whole_clips == batch.clips ? 0 : batch.whole_clips;
+  backend_.cross_entropy(spec_)->run(logits, targets_, &steps, losses_, probabilities_, gradient_);
   host_losses_.resize(labels.size());
   host_probabilities_.resize(target_values_.size());
   backend_.download(losses_, host_losses_.data());

@@ -22,14 +22,15 @@ class Scorer {
  public:
   Scorer(backend::Backend& backend, const backend::CrossEntropySpec& spec, int labels);
   // logits: (B, T, V); steps: (B). The targets are the batch's labels; where it is mixed, both clips' by their shares,
-  // and an answer is correct that is the larger share's (Note [Mixup]).
+  // and an answer is correct that is the larger share's (Note [Mixup]). Of a part of a batch (whole_clips) the gradient
+  // is the part's share of the mean over the whole.
   Score score(const backend::Tensor& logits, const backend::Lengths& steps, const HostBatch& batch);
   // Of the last call: (B, T, V), the gradient of the mean loss.
   const backend::Tensor& gradient() const { return gradient_; }
 
  private:
   backend::Backend& backend_;
-  std::shared_ptr<backend::CrossEntropy> kernel_;
+  backend::CrossEntropySpec spec_;
   int labels_;
   backend::Tensor targets_, losses_, probabilities_, gradient_;
   std::vector<float> target_values_, host_losses_, host_probabilities_;

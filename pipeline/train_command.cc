@@ -22,6 +22,7 @@
 #include "pipeline/dry_run.h"
 #include "pipeline/options.h"
 #include "pipeline/progress.h"
+#include "pipeline/ranks.h"
 #include "pipeline/schedule.h"
 #include "pipeline/transfer.h"
 
@@ -137,6 +138,29 @@ Recipe recipe_of(const std::string& name, std::vector<std::string> overrides, st
   return recipe;
 }
 
+// What this rank takes of its machine, unless the user chose.
+void join_ranks(backend::Communicator& communicator, DeviceChoice& device, RunSettings& run) {
+  const backend::RankPlace& place = communicator.place();
+  run.ranks = communicator;
+  device.local_rank = place.local_rank;
+  if (device.threads == 0) device.threads = place.cores;
+  if (run.workers == 0) run.workers = std::max(1, place.cores / 2);
+  if (run.ranks.leads())
+    std::cout << fmt::format("{} ranks, {} of them on {} ({})", place.size, place.local_size, place.machine,
+                             place.library)
+              << std::endl;
+  else
+    run.reporter = {};
+}
+
+// False when stopped.
+bool train(const DeviceChoice& device, const RunSettings& run) {
+  const auto backend = run.ranks.leads() ? open_device_aloud(device) : open_device(device);
+  if (run.ranks.leads()) std::cout << fmt::format("recipe {} (seed {})", run.recipe.name, run.recipe.seed) << std::endl;
+  if (!run_schedule(*backend, run)) return false;
+  return !run.ranks.leads() || choose_decodings(*backend, run);
+}
+
 }  // namespace
 
 int run_train(const Arguments& arguments) {
@@ -177,7 +201,8 @@ int run_train(const Arguments& arguments) {
       "in, see `avsr recipes`, or "
       "a YAML file), stage by stage.\nWord models train on clips with a label and on words with times; a transcript "
       "alone teaches them "
-      "nothing.\nStopped by Ctrl-C or killed, it goes on with --resume.",
+      "nothing.\nStopped by Ctrl-C or killed, it goes on with --resume. Started by mpirun or srun, it trains on all "
+      "ranks together (docs/cluster.md).",
       "avsr train words-small --data data --out run");
   if (parsed.help) return 0;
   if (!dry_run && (run.data.empty() || out.empty()))
@@ -190,11 +215,19 @@ int run_train(const Arguments& arguments) {
   run.stop = &stop_requested;
   run.reporter = make_reporter();
 
-  const auto backend = open_device_aloud(device);
-  std::cout << fmt::format("recipe {} (seed {})", run.recipe.name, run.recipe.seed) << std::endl;
+  const auto communicator = open_ranks();
+  if (communicator) join_ranks(*communicator, device, run);
   std::signal(SIGINT, request_stop);
   std::signal(SIGTERM, request_stop);
-  if (!run_schedule(*backend, run) || !choose_decodings(*backend, run)) {
+  bool finished = false;
+  try {
+    finished = train(device, run);
+  } catch (const std::exception& error) {
+    if (!communicator) throw;
+    communicator->abort(std::string("avsr train: ") + error.what());  // else the others would wait for ever
+  }
+  if (!run.ranks.leads()) return finished ? 0 : kInterrupted;
+  if (!finished) {
     const bool resumed = std::find(arguments.begin(), arguments.end(), "--resume") != arguments.end();
     std::cerr << fmt::format("avsr train: stopped; go on with: avsr train {}{}\n", fmt::join(arguments, " "),
                              resumed ? "" : " --resume");

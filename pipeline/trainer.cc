@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <optional>
@@ -41,14 +42,17 @@ class StageTrainer {
         recipe_(*settings.recipe),
         stage_(*settings.stage),
         seed_(preprocessing::derive_key(recipe_.seed, preprocessing::hash_text(stage_.name))),
-        step_(backend, recipe_, stage_, settings.rule, labels_of(settings)),
+        step_(backend, recipe_, stage_, settings.rule, labels_of(settings), settings.ranks),
         validation_scorer_(backend, without_smoothing(stage_.loss), labels_of(settings)),
         checkpoints_(settings.folder, settings.keep_checkpoints) {
+    if (!ranks().leads()) ranks().barrier();  // the first puts damaged checkpoints out of the way
     if (const auto state = checkpoints_.load(step_.parameters(), step_.optimizer().tensors(), settings.reporter.say))
       progress_ = state->get<StageProgress>();
     else
       load_parts();
-    log_.emplace(settings_.folder / "log.jsonl", stage_, settings_.reporter, progress_.epoch);
+    if (ranks().leads()) ranks().barrier();
+    require_equal_start();
+    if (ranks().leads()) log_.emplace(settings_.folder / "log.jsonl", stage_, settings_.reporter, progress_.epoch);
   }
 
   StageResult run() {
@@ -62,6 +66,7 @@ class StageTrainer {
   }
 
  private:
+  const Ranks& ranks() const { return settings_.ranks; }
   std::filesystem::path model_path() const { return settings_.folder / "model.safetensors"; }
   bool out_of_patience() const { return stage_.patience > 0 && progress_.stale_epochs >= stage_.patience; }
   void say(const std::string& line) const {
@@ -88,6 +93,24 @@ class StageTrainer {
                       stage_.name, fmt::join(parts, ", ")));
   }
 
+  void require_equal_start() {
+    constexpr const char* kRemedy = "all ranks must see the same files under --data and --out, which machines share";
+    ranks().require_equal(preprocessing::hash_text(nlohmann::json(progress_).dump()), "the checkpoint", kRemedy);
+    require_equal_weights(kRemedy);
+  }
+
+  // Every rank makes the same steps from the same sums, so that a difference is a fault.
+  void require_equal_weights(const char* remedy) {
+    if (ranks().size() == 1) return;
+    uint64_t hash = 0;
+    for (const backend::Tensor* flat : {&step_.parameters().values(), &step_.parameters().statistics()}) {
+      const std::vector<float> values = step_.parameters().backend().values(*flat);
+      hash = preprocessing::derive_key(hash, preprocessing::hash_text({reinterpret_cast<const char*>(values.data()),
+                                                                       values.size() * sizeof(float)}));
+    }
+    ranks().require_equal(hash, "the weights", remedy);
+  }
+
   LoaderSettings loader_settings(bool training) const {
     LoaderSettings loader = loader_settings_of(recipe_, stage_, training);
     loader.seed = training ? seed_ : recipe_.seed;
@@ -95,6 +118,7 @@ class StageTrainer {
     loader.noise = training ? settings_.training_noise : settings_.validation_noise;
     loader.first_batch = training ? progress_.batch : 0;
     loader.workers = settings_.workers;
+    loader.ranks = ranks();
     return loader;
   }
 
@@ -107,8 +131,12 @@ class StageTrainer {
     while (loader.next(batch)) {
       train_batch(batch, loader.batches());
       progress_.seconds = seconds_before + seconds_since(start);
-      if (!tick(progress_.clips, loader.examples(), "")) return false;
-      if (seconds_since(last_checkpoint) > 60 * settings_.checkpoint_minutes) {
+      const bool stop = !tick(progress_.clips, loader.examples(), "");
+      const bool due = ranks().leads() && seconds_since(last_checkpoint) > 60 * settings_.checkpoint_minutes;
+      std::array<double, 2> votes{stop ? 1.0 : 0.0, due ? 1.0 : 0.0};
+      ranks().sum(votes);
+      if (votes[0] > 0) return false;
+      if (votes[1] > 0) {
         save_checkpoint();
         last_checkpoint = Clock::now();
       }
@@ -118,15 +146,20 @@ class StageTrainer {
 
   void train_batch(const HostBatch& batch, int batches) {
     const double rate = rate_at(stage_, progress_.epoch, static_cast<double>(progress_.batch) / batches);
-    const auto [score, norm] = step_.run(batch, rate, progress_.step + 1,
-                                         preprocessing::derive_key(seed_, static_cast<uint64_t>(progress_.step)));
+    const auto [score, norm] = step_.run(batch, rate, progress_.step + 1, dropout_seed());
     if (!std::isfinite(score.loss_sum)) stop_diverged("the loss");
     if (!std::isfinite(norm)) stop_diverged("the gradients' norm");
     ++progress_.step;
     ++progress_.batch;
     progress_.loss_sum += score.loss_sum;
-    progress_.clips += batch.clips;
+    progress_.clips += score.clips;
     progress_.correct += score.correct;
+  }
+
+  // Another for each rank: its clips are others.
+  uint64_t dropout_seed() const {
+    const uint64_t seed = preprocessing::derive_key(seed_, static_cast<uint64_t>(progress_.step));
+    return ranks().leads() ? seed : preprocessing::derive_key(seed, static_cast<uint64_t>(ranks().rank()));
   }
 
   [[noreturn]] void stop_diverged(const std::string& what) {
@@ -156,13 +189,19 @@ class StageTrainer {
     Loader loader(*settings_.validation, step_.writer(), loader_settings(false));
     HostBatch batch;
     Score total;
-    while (loader.next(batch)) {
+    bool stop = false;
+    while (!stop && loader.next(batch)) {
+      if (batch.clips == 0) continue;  // fewer clips than ranks
       backend::Lengths steps;
       const backend::Tensor& logits = step_.infer(batch, steps);
       total += validation_scorer_.score(logits, steps, batch);
-      if (!tick(total.clips, loader.examples(), ", validation")) return std::nullopt;
+      stop = !tick(total.clips * ranks().size(), loader.examples(), ", validation");
     }
-    return total;
+    std::array<double, 4> sums{total.loss_sum, static_cast<double>(total.clips), static_cast<double>(total.correct),
+                               stop ? 1.0 : 0.0};
+    ranks().sum(sums);
+    if (sums[3] > 0) return std::nullopt;
+    return Score{sums[0], static_cast<int64_t>(sums[1]), static_cast<int64_t>(sums[2])};
   }
 
   // False when stopped; the epoch's training then stands in the checkpoint, and its validation is done again.
@@ -190,7 +229,7 @@ class StageTrainer {
     progress_.batch = 0;
     ++progress_.epoch;
     save_checkpoint();
-    checkpoints_.keep(progress_.epoch);
+    if (ranks().leads()) checkpoints_.keep(progress_.epoch);
     return true;
   }
 
@@ -206,7 +245,7 @@ class StageTrainer {
     summary.seconds = progress_.seconds;
     const double per_epoch = (progress_.total_seconds + progress_.seconds) / (progress_.epoch + 1);
     summary.stage_seconds_left = per_epoch * (stage_.epochs - progress_.epoch - 1);
-    log_->add(summary);
+    if (log_) log_->add(summary);
     warn_if_blind(summary);
   }
 
@@ -219,9 +258,16 @@ class StageTrainer {
           stage_.name, blind, stage_.rate));
   }
 
-  void save_checkpoint() { checkpoints_.save(step_.parameters(), step_.optimizer().tensors(), progress_); }
+  void save_checkpoint() {
+    require_equal_weights(
+        "the ranks have not computed alike; the last checkpoint is good: go on from it with --resume, and look for a "
+        "faulty machine, or for machines with other processors or libraries");
+    if (!ranks().leads()) return;
+    checkpoints_.save(step_.parameters(), step_.optimizer().tensors(), progress_);
+  }
 
   void save_model() {
+    if (!ranks().leads()) return;
     models::ModelFile file;
     file.config = step_.network().config();
     file.labels = settings_.training->labels();
@@ -248,8 +294,10 @@ class StageTrainer {
 }  // namespace
 
 StageResult train_stage(backend::Backend& backend, const StageSettings& settings) {
-  std::filesystem::create_directories(settings.folder);
-  io::remove_abandoned_temporaries(settings.folder.string());
+  if (settings.ranks.leads()) {
+    std::filesystem::create_directories(settings.folder);
+    io::remove_abandoned_temporaries(settings.folder.string());
+  }
   return StageTrainer(backend, settings).run();
 }
 

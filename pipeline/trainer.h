@@ -14,6 +14,7 @@
 #include "models/network.h"
 #include "pipeline/input_rule.h"
 #include "pipeline/loader.h"
+#include "pipeline/ranks.h"
 #include "pipeline/recipe.h"
 #include "pipeline/reporter.h"
 #include "pipeline/transfer.h"
@@ -37,6 +38,7 @@ struct StageSettings {
   int keep_checkpoints = 1;                              // of the ends of the last epochs, beside the last
   const std::atomic<bool>* stop = nullptr;               // set: checkpoint after the running batch, then return
   Reporter reporter;
+  Ranks ranks;  // the first writes the files; all read them
 };
 
 // How far a stage has come, as kept in its checkpoint.
@@ -58,7 +60,8 @@ struct StageResult {
 
 // Files: checkpoint.safetensors, log.jsonl (a line an epoch) and model.safetensors (the best on validation; of equals
 // the first) in settings.folder, and what StageCheckpoints keeps. Goes on from the checkpoint when there is one. Throws
-// std::runtime_error when the loss stops being finite (naming the parameter) or a file does not fit.
+// std::runtime_error when the loss stops being finite (naming the parameter) or a file does not fit. Collective where
+// there are several ranks.
 StageResult train_stage(backend::Backend& backend, const StageSettings& settings);
 
 }  // namespace avsr::pipeline

@@ -2,10 +2,13 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "models/network.h"
+#include "pipeline/gradient_sums.h"
 #include "pipeline/input_rule.h"
 #include "pipeline/optimizer.h"
+#include "pipeline/ranks.h"
 #include "pipeline/recipe.h"
 #include "pipeline/scorer.h"
 
@@ -13,8 +16,9 @@ namespace avsr::pipeline {
 
 class TrainingStep {
  public:
-  // The stage's network with what it trains marked, on this back end.
-  TrainingStep(backend::Backend& backend, const Recipe& recipe, const Stage& stage, const InputRule& rule, int labels);
+  // The stage's network with what it trains marked, on this back end, which has joined the ranks where there are some.
+  TrainingStep(backend::Backend& backend, const Recipe& recipe, const Stage& stage, const InputRule& rule, int labels,
+               const Ranks& ranks = {});
 
   models::Network& network() { return *network_; }
   layers::ParameterArena& parameters() { return network_->parameters(); }
@@ -25,6 +29,8 @@ class TrainingStep {
     Score score;
     double gradient_norm = 0;  // before clipping; 0 where nothing is clipped
   };
+  // With several ranks each gives its part of the batch; the outcome, the gradients and so the step are those of the
+  // whole, and running batch-norm statistics are the mean of the ranks'. Collective.
   // Forward, loss, backward and the optimizer's step number `step`, counted from 1. Parameters stay as they are when
   // the loss or the norm is not finite.
   Outcome run(const HostBatch& batch, double rate, int64_t step, uint64_t dropout_seed);
@@ -33,11 +39,17 @@ class TrainingStep {
   const backend::Tensor& infer(const HostBatch& batch, backend::Lengths& steps);
 
  private:
+  void share_outcome(Score& score);
+  void share_statistics();
+
+  Ranks ranks_;
+  bool synchronised_batch_norm_;
   std::unique_ptr<models::Network> network_;
   BatchWriter writer_;
   DeviceBatch inputs_;
   Scorer scorer_;
   OptimizerState optimizer_;
+  std::optional<GradientSums> gradient_sums_;  // of several ranks
 };
 
 }  // namespace avsr::pipeline

@@ -14,6 +14,8 @@
 
 namespace avsr::backend {
 
+class Communicator;  // models/backend/communicator.h
+
 // Adam (Kingma and Ba 2015) and SGD with momentum, as PyTorch computes them. All tensors are flat, of equal count.
 struct AdamStep {
   float rate = 3e-4f, beta1 = 0.9f, beta2 = 0.999f, epsilon = 1e-8f;
@@ -40,6 +42,7 @@ struct GpuSettings {
   int device = 0;
   Precision precision = Precision::f32;
   bool deterministic = false;  // equal runs on one device are equal to the bit; somewhat slower
+  bool wraps = false;          // `device` is counted round the GPUs that there are: of 4, 5 is the second
 };
 
 // Memory in bytes.
@@ -121,6 +124,16 @@ class Backend {
   virtual double sum_of_squares(const Tensor& t) = 0;
   virtual void adam(const AdamStep& step, const Tensor& gradient, Tensor& first, Tensor& second, Tensor& value) = 0;
   virtual void sgd(const SgdStep& step, const Tensor& gradient, Tensor& momentum, Tensor& value) = 0;
+
+  // ---- several ranks that train one network (docs/cluster.md). All calls are collective.
+  // Before the two sums below; once. The communicator must outlive the back end. With synchronised_batch_norm, batch
+  // norm in training mode takes its statistics, and their gradients, over the steps of all ranks. Returns by what sums
+  // travel, for logs: "NCCL".
+  virtual std::string join(Communicator& ranks, bool synchronised_batch_norm) = 0;
+  // Begins to add up a flat f32 tensor over all ranks, in place; what is computed meanwhile must leave it alone.
+  virtual void start_sum(const Tensor& t) = 0;
+  // Later work finds the sums of all that was begun.
+  virtual void finish_sums() = 0;
 };
 
 }  // namespace avsr::backend

@@ -154,6 +154,8 @@ struct CrossEntropySpec {
   enum class Form : uint8_t { mean_logits, per_frame } form = Form::mean_logits;
   float label_smoothing = 0;
   int middle_steps = 0;  // only so many steps in the middle of each clip count; 0: all
+  // Clips of the whole batch, where the one at hand is a part of it: what their gradient is the mean over. 0: no part.
+  int64_t whole_batch = 0;
   auto operator<=>(const CrossEntropySpec&) const = default;
 };
 
@@ -172,7 +174,7 @@ class CrossEntropy {
   virtual ~CrossEntropy() = default;
   // logits: (B, T, V); targets: (B, V) class probabilities (one-hot, or mixed by mixup).
   // losses: (B), one per clip; probabilities: (B, V), softmax of the mean logits, or the mean of the softmax of each
-  // step for per_frame; dlogits: (B, T, V), the gradient of the *mean* over the batch of losses.
+  // step for per_frame; dlogits: (B, T, V), the gradient of the *mean* over the (whole) batch of losses.
   virtual void run(const Tensor& logits, const Tensor& targets, const Lengths* lengths, Tensor& losses,
                    Tensor& probabilities, Tensor& dlogits) = 0;
 };

@@ -74,6 +74,7 @@ void Chain::backward(Tensor& dy, Tensor& dx) {
   for (size_t i = layers_.size(); i-- > first_kept_;) {
     const bool last = i == first_kept_;
     layers_[i]->backward(*from, !last || options_.want_dx, last ? dx : *to);
+    arena_.gradients_final(parameters_[i].first, parameters_[i].second);
     from = to;
     to = to == &scratch_.ping ? &scratch_.pong : &scratch_.ping;
   }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "models/layers/layer.h"
+#include "models/layers/parameters.h"
 
 namespace avsr::layers {
 
@@ -13,11 +14,14 @@ namespace avsr::layers {
 // itself needs a gradient or their statistics move. Backward stops at the lowest trainable layer.
 class Chain {
  public:
-  Chain(backend::Backend& backend, Scratch& scratch) : backend_(backend), scratch_(scratch) {}
+  Chain(backend::Backend& backend, ParameterArena& arena, Scratch& scratch)
+      : backend_(backend), arena_(arena), scratch_(scratch) {}
 
   template <typename L, typename... Args>
   void add(Args&&... args) {
+    const size_t declared = arena_.all().size();
     layers_.push_back(std::make_unique<L>(std::forward<Args>(args)...));
+    parameters_.emplace_back(declared, arena_.all().size());
   }
 
   bool frozen() const;
@@ -41,8 +45,10 @@ class Chain {
   backend::Tensor* run_inference(const backend::Tensor& x, size_t last);
 
   backend::Backend& backend_;
+  ParameterArena& arena_;
   Scratch& scratch_;
   std::vector<std::unique_ptr<Layer>> layers_;
+  std::vector<std::pair<size_t, size_t>> parameters_;  // of each layer: [first, last) in the arena's order
   std::vector<backend::Lengths> lengths_;  // before layer i, and after the last; empty when all steps are valid
   backend::Tensor frozen_out_;             // output of the layers that ran as in inference
   backend::Tensor x_;

@@ -181,6 +181,23 @@ std::vector<std::pair<int64_t, int64_t>> ParameterArena::trainable_ranges() cons
   return ranges;
 }
 
+void ParameterArena::gradients_final(size_t first, size_t last) const {
+  if (!watch_) return;
+  int64_t begin = 0, end = 0;
+  for (size_t i = first; i < last; ++i) {
+    if (all_[i]->statistic) continue;
+    const auto at = static_cast<int64_t>(all_[i]->gradient.offset_bytes / sizeof(float));
+    if (end == 0) begin = at;
+    end = at + all_[i]->gradient.shape.count();
+  }
+  if (end > begin) watch_(begin, end);
+}
+
+void ParameterArena::gradients_final(const std::string& path) const {
+  for (size_t i = 0; watch_ && i < all_.size(); ++i)
+    if (under_path(all_[i]->name, path)) gradients_final(i, i + 1);
+}
+
 void ParameterArena::touch() { frozen_version_ = ++version_; }
 void ParameterArena::touch_trainable() { ++version_; }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -59,6 +60,14 @@ class ParameterArena {
   // is unspecified: a frozen layer above a trained one may leave its gradient there.
   std::vector<std::pair<int64_t, int64_t>> trainable_ranges() const;
 
+  // Backward tells whoever watches as soon as the gradients of some weights are final, as stretches [first, last) of
+  // the flat arena in no order: they can be added up over ranks while the rest is computed. What backward does not
+  // tell of is final when it returns.
+  using Watch = std::function<void(int64_t first, int64_t last)>;
+  void watch_gradients(Watch watch) { watch_ = std::move(watch); }  // empty: nobody watches
+  void gradients_final(size_t first, size_t last) const;            // of the parameters all()[first] to all()[last - 1]
+  void gradients_final(const std::string& path) const;              // of all under a path
+
   // Packed inference weights know by these numbers that they are stale. version() grows with every write;
   // frozen_version() is its value after the last write that may have reached frozen parameters too.
   uint64_t version() const { return version_; }
@@ -74,6 +83,7 @@ class ParameterArena {
   std::unordered_map<std::string, Parameter*> by_name_;
   backend::Backend* backend_ = nullptr;
   backend::Tensor values_, gradients_, statistics_;
+  Watch watch_;
   uint64_t version_ = 1, frozen_version_ = 1;
 };
 

@@ -12,6 +12,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "models/backend/communicator.h"
 #include "models/backend/cpu/cpu_backend.h"
 #include "models/backend/cpu/simd_kernels.h"
 
@@ -91,8 +92,8 @@ class CpuBatchNorm final : public BatchNorm {
     const StripPlan& plan = plan_for(x, lengths);
     backend_.resize(saved, {4, plan.channels});  // mean, 1 / deviation, scale, shift
     float *mean = saved.data(), *inverse = mean + plan.channels;
-    statistics(plan, x, mean, inverse);  // inverse holds the variance for now
-    const double unbiased = plan.count > 1 ? plan.count / (plan.count - 1) : 1;
+    const double steps = statistics(plan, x, mean, inverse);  // inverse holds the variance for now
+    const double unbiased = steps > 1 ? steps / (steps - 1) : 1;
     for (int64_t c = 0; c < spec_.channels; ++c) {
       running_mean.data()[c] += spec_.momentum * (mean[c] - running_mean.data()[c]);
       running_variance.data()[c] +=
@@ -131,14 +132,17 @@ class CpuBatchNorm final : public BatchNorm {
       g.strip.dy = dresidual.data<void>();
       g.strip.forward.relu = false;
     }
+    // Of the parameters every rank has its own share, which are added up with all gradients.
+    for (int64_t i = 0; i < spec_.channels; ++i)
+      add_parameter_gradients(i, sums_[static_cast<size_t>(plan.channels + i)] * inverse[i], dgamma, dbeta);
+    const double steps = sum_over_ranks(plan.count, sums_);
     std::vector<float> a = zeros(plan), b = zeros(plan), c = zeros(plan);
     for (int64_t i = 0; i < spec_.channels; ++i) {
       const double scale = static_cast<double>(gamma.data()[i]) * inverse[i];
-      const double slope = sums_[static_cast<size_t>(plan.channels + i)] * inverse[i];  // = dgamma
-      add_parameter_gradients(i, slope, dgamma, dbeta);
+      const double slope = sums_[static_cast<size_t>(plan.channels + i)] * inverse[i];
       a[static_cast<size_t>(i)] = static_cast<float>(scale);
-      b[static_cast<size_t>(i)] = static_cast<float>(-scale * slope * inverse[i] / plan.count);
-      c[static_cast<size_t>(i)] = static_cast<float>(-scale * sums_[static_cast<size_t>(i)] / plan.count);
+      b[static_cast<size_t>(i)] = static_cast<float>(-scale * slope * inverse[i] / steps);
+      c[static_cast<size_t>(i)] = static_cast<float>(-scale * sums_[static_cast<size_t>(i)] / steps);
     }
     apply_gradients(plan, g, a, b, c, x, dx);
   }
@@ -207,8 +211,19 @@ class CpuBatchNorm final : public BatchNorm {
       run(i, plan.strips[static_cast<size_t>(i)], plan.channel[static_cast<size_t>(i)]);
   }
 
-  // Biased variance and mean; strips are joined as Chan, Golub and LeVeque (1979) join samples.
-  void statistics(const StripPlan& plan, const Tensor& x, float* mean, float* variance) {
+  // Adds up a count and values over the ranks that share statistics, if any; returns the count.
+  double sum_over_ranks(double count, std::vector<double>& values) const {
+    if (!backend_.statistics_ranks()) return count;
+    values.push_back(count);
+    backend_.statistics_ranks()->sum(std::span(values));
+    count = values.back();
+    values.pop_back();
+    return count;
+  }
+
+  // Biased variance and mean over the ranks that share them; returns the number of steps. Strips are joined as Chan,
+  // Golub and LeVeque (1979) join samples.
+  double statistics(const StripPlan& plan, const Tensor& x, float* mean, float* variance) {
     for_strips(plan, [&](int64_t i, const Strip& s, int64_t) {
       strips_.moments(s, x.data<void>(), partial(i), partial(i) + s.lanes);
     });
@@ -233,6 +248,23 @@ class CpuBatchNorm final : public BatchNorm {
       mean[c] = static_cast<float>(sum[c] / n);
       variance[c] = static_cast<float>(squares[c] / n);
     }
+    return backend_.statistics_ranks() ? join_ranks(plan, sum, squares, mean, variance) : plan.count;
+  }
+
+  // Sums of squares about zero lose no digit that matters: they are double.
+  double join_ranks(const StripPlan& plan, const std::vector<double>& sum, const std::vector<double>& squares,
+                    float* mean, float* variance) const {
+    const auto channels = static_cast<size_t>(spec_.channels);
+    std::vector<double> sums(sum.begin(), sum.begin() + spec_.channels);
+    for (size_t c = 0; c < channels; ++c)
+      sums.push_back(plan.count > 0 ? squares[c] + sum[c] * sum[c] / plan.count : 0);
+    const double steps = sum_over_ranks(plan.count, sums), n = std::max(steps, 1.0);
+    for (size_t c = 0; c < channels; ++c) {
+      const double centre = sums[c] / n;
+      mean[c] = static_cast<float>(centre);
+      variance[c] = static_cast<float>(std::max(0.0, sums[channels + c] / n - centre * centre));
+    }
+    return steps;
   }
 
   void set_running(const StripPlan& plan, const Tensor& mean, const Tensor& variance) {

@@ -109,6 +109,21 @@ MemoryUse CpuBackend::memory() const { return {buffer_bytes_->used(), buffer_byt
 
 void CpuBackend::restart_peak() { buffer_bytes_->restart_peak(); }
 
+std::string CpuBackend::join(Communicator& ranks, bool synchronised_batch_norm) {
+  statistics_ranks_ = synchronised_batch_norm && ranks.size() > 1 ? &ranks : nullptr;
+  sums_ = std::make_unique<HostSums>(ranks);
+  return ranks.place().library;
+}
+
+void CpuBackend::start_sum(const Tensor& t) {
+  if (!sums_) throw std::logic_error("[ranks] a sum over ranks before join()");
+  sums_->start({t.data(), static_cast<size_t>(t.shape.count())});
+}
+
+void CpuBackend::finish_sums() {
+  if (sums_) sums_->finish();
+}
+
 std::unique_ptr<Backend> make_cpu_backend(int threads, Precision precision) {
   return std::make_unique<CpuBackend>(threads, 0, precision);
 }

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "models/backend/backend.h"
+#include "models/backend/host_sums.h"
 #include "models/backend/kernel_cache.h"
 
 namespace avsr::backend::cpu {
@@ -90,8 +91,14 @@ class CpuBackend final : public Backend {
   void adam(const AdamStep& step, const Tensor& gradient, Tensor& first, Tensor& second, Tensor& value) override;
   void sgd(const SgdStep& step, const Tensor& gradient, Tensor& momentum, Tensor& value) override;
 
+  std::string join(Communicator& ranks, bool synchronised_batch_norm) override;
+  void start_sum(const Tensor& t) override;
+  void finish_sums() override;
+
   // ---- for the kernels of this folder
   int threads() const { return threads_; }
+  // The ranks over which batch norm takes its statistics; null: this one alone.
+  Communicator* statistics_ranks() const { return statistics_ranks_; }
   OneDnn& onednn() { return *onednn_; }
   int channel_block() const { return channel_block_; }
   // How t lies in memory. A channels-last tensor is {1, 1, rows, C}, except that a tensor of rank 3 or 4 is
@@ -125,6 +132,8 @@ class CpuBackend final : public Backend {
   Precision precision_;
   std::shared_ptr<BufferBytes> buffer_bytes_;
   std::unique_ptr<OneDnn> onednn_;
+  Communicator* statistics_ranks_ = nullptr;
+  std::unique_ptr<HostSums> sums_;
   // Kernels that stay alive between calls, the least recently used dropped first.
   KernelCache<std::pair<ConvSpec, std::vector<int64_t>>, Conv> convs_;
   KernelCache<std::pair<PoolSpec, std::vector<int64_t>>, Pool> pools_;

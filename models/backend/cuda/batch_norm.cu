@@ -27,9 +27,10 @@ class CudaBatchNorm final : public BatchNorm {
       return sums<Moments, JoinedMoments>(strips, kLanes,
                                           [&](Moments* out) { return StripMoments<kLanes>{strips, Elements(x), out}; });
     });
+    const RankTotals totals = totals_over_ranks<JoinedMoments>(parts, count, valid_rows(x, lengths));
     launch(backend_.stream(), spec_.channels,
            FinishMoments{parts, count, spec_.momentum, spec_.epsilon, gamma.data(), beta.data(), running_mean.data(),
-                         running_variance.data(), factors(saved)});
+                         running_variance.data(), factors(saved), totals});
     apply(strips.rows, x, residual, factors(saved), y);
   }
 
@@ -101,6 +102,19 @@ class CudaBatchNorm final : public BatchNorm {
     return {from, count};
   }
 
+  // The strips' sums of all ranks; empty where this one is alone.
+  template <typename Joined, typename Part>
+  RankTotals totals_over_ranks(const Part* parts, int64_t count, double rows) {
+    RankSums* ranks = backend_.statistics_ranks();
+    if (!ranks) return {};
+    const auto values = static_cast<size_t>(1 + 2 * spec_.channels);
+    if (!totals_) totals_ = backend_.allocate(values * sizeof(double));
+    const RankTotals totals{static_cast<double*>(totals_->data()), spec_.channels};
+    launch(backend_.stream(), spec_.channels, CollectTotals<Part, Joined>{parts, count, rows, totals});
+    ranks->sum({totals.values, values});
+    return totals;
+  }
+
   Factors fixed_factors(const Tensor& gamma, const float* beta, const Tensor& mean, const Tensor& variance) {
     backend_.resize(fixed_, {4, spec_.channels});
     launch(backend_.stream(), spec_.channels,
@@ -135,8 +149,10 @@ class CudaBatchNorm final : public BatchNorm {
     });
     backend_.resize(slopes_, {3, spec_.channels});
     const Slopes slopes{slopes_.data(), spec_.channels};
-    launch(backend_.stream(), spec_.channels,
-           FinishGradients{parts, count, rows, gamma.data(), gate.factors, dgamma.data(), dbeta.data(), slopes});
+    const RankTotals totals = rows > 0 ? totals_over_ranks<JoinedSums>(parts, count, rows) : RankTotals{};
+    launch(
+        backend_.stream(), spec_.channels,
+        FinishGradients{parts, count, rows, gamma.data(), gate.factors, dgamma.data(), dbeta.data(), slopes, totals});
     if (spec_.residual) {  // the first pass has left dz there
       gradient = dresidual;
       gate.relu = false;
@@ -151,6 +167,7 @@ class CudaBatchNorm final : public BatchNorm {
   CudaBackend& backend_;
   BatchNormSpec spec_;
   Tensor fixed_, slopes_;
+  std::shared_ptr<Buffer> totals_;  // RankTotals
 };
 
 }  // namespace

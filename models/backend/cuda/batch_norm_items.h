@@ -49,6 +49,9 @@ struct JoinedMoments {
     mean += apart * other.count / total;
     count = total;
   }
+  // Of x and of x^2: about zero, but in double precision.
+  AVSR_HOST_DEVICE double first_sum() const { return count * mean; }
+  AVSR_HOST_DEVICE double second_sum() const { return squares + count * mean * mean; }
   AVSR_HOST_DEVICE Moments result() const {
     return {static_cast<float>(count), static_cast<float>(mean), static_cast<float>(squares)};
   }
@@ -59,6 +62,8 @@ struct JoinedSums {
     dz += other.dz;
     dz_x += other.dz_x;
   }
+  AVSR_HOST_DEVICE double first_sum() const { return dz; }
+  AVSR_HOST_DEVICE double second_sum() const { return dz_x; }
   AVSR_HOST_DEVICE GradientSums result() const { return {static_cast<float>(dz), static_cast<float>(dz_x)}; }
 };
 
@@ -105,6 +110,30 @@ struct Join {
   }
 };
 
+// What ranks that share statistics add up: the number of valid rows, then two sums of each channel.
+struct RankTotals {
+  double* values = nullptr;  // (1 + 2 C); null: this rank is alone
+  int64_t channels = 0;
+  AVSR_HOST_DEVICE double& rows() const { return values[0]; }
+  AVSR_HOST_DEVICE double& first(int64_t c) const { return values[1 + c]; }
+  AVSR_HOST_DEVICE double& second(int64_t c) const { return values[1 + channels + c]; }
+};
+
+template <typename Part, typename Joined>
+struct CollectTotals {
+  const Part* parts;
+  int64_t count;
+  double rows;  // valid ones of this rank
+  RankTotals totals;
+  AVSR_HOST_DEVICE void operator()(int64_t c) const {
+    Joined joined;
+    for (int64_t p = 0; p < count; ++p) joined.add(parts[p * totals.channels + c]);
+    totals.first(c) = joined.first_sum();
+    totals.second(c) = joined.second_sum();
+    if (c == 0) totals.rows() = rows;
+  }
+};
+
 // What apply and backward need of each channel: (4, C).
 struct Factors {
   float* values;
@@ -137,9 +166,21 @@ struct FinishMoments {
   const float *gamma, *beta;
   float *running_mean, *running_variance;
   Factors factors;
-  AVSR_HOST_DEVICE void operator()(int64_t c) const {
+  RankTotals totals;
+  AVSR_HOST_DEVICE JoinedMoments joined_of(int64_t c) const {
     JoinedMoments joined;
-    for (int64_t p = 0; p < count; ++p) joined.add(parts[p * factors.channels + c]);
+    if (!totals.values) {
+      for (int64_t p = 0; p < count; ++p) joined.add(parts[p * factors.channels + c]);
+    } else if (totals.rows() > 0) {
+      joined.count = totals.rows();
+      joined.mean = totals.first(c) / joined.count;
+      joined.squares = totals.second(c) - totals.first(c) * joined.mean;
+      if (joined.squares < 0) joined.squares = 0;
+    }
+    return joined;
+  }
+  AVSR_HOST_DEVICE void operator()(int64_t c) const {
+    const JoinedMoments joined = joined_of(c);
     const double n = joined.count > 1 ? joined.count : 1;
     const auto mean = static_cast<float>(joined.mean), variance = static_cast<float>(joined.squares / n);
     const auto unbiased = static_cast<float>(joined.squares / (joined.count > 1 ? joined.count - 1 : 1));
@@ -251,16 +292,24 @@ struct FinishGradients {
   Factors factors;
   float *dgamma, *dbeta;
   Slopes slopes;
+  RankTotals totals;
   AVSR_HOST_DEVICE void operator()(int64_t c) const {
     JoinedSums joined;
     for (int64_t p = 0; p < count; ++p) joined.add(parts[p * factors.channels + c]);
     const double inverse = factors.inverse(c), scale = static_cast<double>(gamma[c]) * inverse;
-    const double slope = joined.dz_x * inverse;  // = dgamma
-    dgamma[c] += static_cast<float>(slope);
+    // Of the parameters every rank has its own share, which are added up with all gradients.
+    dgamma[c] += static_cast<float>(joined.dz_x * inverse);
     dbeta[c] += static_cast<float>(joined.dz);
+    double n = rows;
+    if (totals.values) {
+      joined.dz = totals.first(c);
+      joined.dz_x = totals.second(c);
+      n = totals.rows();
+    }
+    const double slope = joined.dz_x * inverse;
     slopes.a(c) = static_cast<float>(scale);
-    slopes.b(c) = rows > 0 ? static_cast<float>(-scale * slope * inverse / rows) : 0.f;
-    slopes.c(c) = rows > 0 ? static_cast<float>(-scale * joined.dz / rows) : 0.f;
+    slopes.b(c) = n > 0 ? static_cast<float>(-scale * slope * inverse / n) : 0.f;
+    slopes.c(c) = n > 0 ? static_cast<float>(-scale * joined.dz / n) : 0.f;
   }
 };
 

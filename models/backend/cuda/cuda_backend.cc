@@ -86,6 +86,21 @@ Tensor CudaBackend::scratch(Slot slot, const Shape& shape, DType type) {
   return {.shape = shape, .dtype = type, .buffer = scratch_[static_cast<size_t>(slot)]};
 }
 
+std::string CudaBackend::join(Communicator& ranks, bool synchronised_batch_norm) {
+  rank_sums_ = make_rank_sums(*stream_, ranks);
+  synchronised_batch_norm_ = synchronised_batch_norm && ranks.size() > 1;
+  return rank_sums_->name();
+}
+
+void CudaBackend::start_sum(const Tensor& t) {
+  if (!rank_sums_) throw std::logic_error("[ranks] a sum over ranks before join()");
+  rank_sums_->start({t.data(), static_cast<size_t>(t.shape.count())});
+}
+
+void CudaBackend::finish_sums() {
+  if (rank_sums_) rank_sums_->finish();
+}
+
 std::shared_ptr<Conv> CudaBackend::conv(const ConvSpec& spec, const Shape& x) {
   return convs_.get({spec, x.sizes()}, [&] {
     static_cast<void>(conv_output_shape(spec, x));  // throws where x does not fit

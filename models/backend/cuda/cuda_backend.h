@@ -1,5 +1,5 @@
 // The CUDA back end: kernels of our own (launch.h), cuBLASLt for matrix products, cuDNN for convolutions. Tensors are
-// channels last throughout. All work goes to one stream; only download waits for it.
+// channels last throughout. All work but sums over ranks goes to one stream; only download waits for it.
 //
 // The type of an activation (f32, or bf16 in that precision) is a property of the tensor; kernels read both. What this
 // back end writes: bf16 activations in Precision::bf16, f32 otherwise; parameters, gradients of parameters, statistics
@@ -15,6 +15,7 @@
 #include "models/backend/cuda/conv.h"
 #include "models/backend/cuda/elements.h"
 #include "models/backend/cuda/products.h"
+#include "models/backend/cuda/rank_sums.h"
 #include "models/backend/cuda/stream.h"
 #include "models/backend/kernel_cache.h"
 
@@ -69,10 +70,16 @@ class CudaBackend final : public Backend {
   void adam(const AdamStep& step, const Tensor& gradient, Tensor& first, Tensor& second, Tensor& value) override;
   void sgd(const SgdStep& step, const Tensor& gradient, Tensor& momentum, Tensor& value) override;
 
+  std::string join(Communicator& ranks, bool synchronised_batch_norm) override;
+  void start_sum(const Tensor& t) override;
+  void finish_sums() override;
+
   // ---- for the kernels of this folder
   Stream& stream() { return *stream_; }
   Products& products() { return *products_; }
   bool deterministic() const { return settings_.deterministic; }
+  // The ranks over which batch norm takes its statistics; null: this one alone.
+  RankSums* statistics_ranks() const { return synchronised_batch_norm_ ? rank_sums_.get() : nullptr; }
   DType activation_type() const { return precision() == Precision::bf16 ? DType::bf16 : DType::f32; }
   // y gets this shape in the activation type.
   void resize_activation(Tensor& y, const Shape& shape) { resize(y, shape, activation_type()); }
@@ -98,6 +105,8 @@ class CudaBackend final : public Backend {
   std::shared_ptr<Stream> stream_;
   std::unique_ptr<Products> products_;
   std::unique_ptr<FastConvs> fast_convs_;
+  std::unique_ptr<RankSums> rank_sums_;
+  bool synchronised_batch_norm_ = false;
   std::shared_ptr<Buffer> scratch_[kSlots];
   KernelCache<std::vector<int>, Buffer> small_uploads_{64};
   KernelCache<std::pair<ConvSpec, std::vector<int64_t>>, Conv> convs_;

@@ -1,4 +1,6 @@
 // The two symbols of libavsr_cuda.so (pipeline/device.h).
+#include <cuda_runtime_api.h>
+
 #include <algorithm>
 #include <cstring>
 #include <exception>
@@ -11,7 +13,10 @@ extern "C" __attribute__((visibility("default"))) const char* avsr_cuda_interfac
 extern "C" __attribute__((visibility("default"))) avsr::backend::Backend* avsr_open_cuda(
     const avsr::backend::GpuSettings* settings, char* error, size_t error_bytes) {
   try {
-    return new avsr::backend::cuda::CudaBackend(*settings);
+    avsr::backend::GpuSettings chosen = *settings;
+    int gpus = 0;
+    if (chosen.wraps && cudaGetDeviceCount(&gpus) == cudaSuccess && gpus > 0) chosen.device %= gpus;
+    return new avsr::backend::cuda::CudaBackend(chosen);
   } catch (const std::exception& problem) {
     const std::string_view text = problem.what();
     const size_t kept = std::min(text.size(), error_bytes - 1);

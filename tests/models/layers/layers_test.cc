@@ -259,7 +259,7 @@ TEST_F(Layers, StepLayers) {
 }
 
 TEST_F(Layers, TemporalConv) {
-  Chain chain(*backend_, scratch_);
+  Chain chain(*backend_, arena_, scratch_);
   add_temporal_conv(chain, *backend_, arena_, "back", 8, 5);
   arena_.allocate(*backend_, 3);
   perturb();
@@ -359,7 +359,7 @@ TEST_F(Layers, DropoutGradientUsesTheSameMask) {
 
 // A chain whose lower layers are frozen gives the same output and the same upper gradients as one that keeps all.
 TEST_F(Layers, ChainWithFrozenPrefix) {
-  Chain chain(*backend_, scratch_);
+  Chain chain(*backend_, arena_, scratch_);
   chain.add<ConvBn>(*backend_, arena_, "a/conv", "a/bn", conv_3x3(8, 8, 1), ConvBn::Options{});
   chain.add<ResidualBlock>(*backend_, arena_, "b", ResidualBlock::Shape{8, 8, 1, 2});
   chain.add<ResidualBlock>(*backend_, arena_, "c", ResidualBlock::Shape{8, 16, 2, 2});
@@ -385,7 +385,7 @@ TEST_F(Layers, ChainWithFrozenPrefix) {
 
 // Fixed statistics above something that trains: the gradient passes through a frozen layer.
 TEST_F(Layers, FrozenLayerPassesTheGradient) {
-  Chain chain(*backend_, scratch_);
+  Chain chain(*backend_, arena_, scratch_);
   chain.add<ConvBn>(*backend_, arena_, "a/conv", "a/bn", conv_3x3(8, 8, 1), ConvBn::Options{});
   chain.add<ResidualBlock>(*backend_, arena_, "b", ResidualBlock::Shape{8, 8, 1, 2});
   arena_.allocate(*backend_, 5);
