@@ -75,7 +75,7 @@ struct Recipe {
   // Batch norm in training takes its statistics over the clips of all ranks (docs/cluster.md), as one process on the
   // whole batch would; else each rank's are those of its part.
   bool sync_batch_norm = false;
-  models::NetworkConfig network;    // streams, back end and labels are set for each stage
+  models::NetworkConfig network;  // streams, back end and labels are set for each stage
   DataSettings data;
   std::vector<Stage> stages;
   std::string text;  // the YAML it was read from

@@ -17,7 +17,11 @@ std::string raw(T value) {
 inline std::string global(const std::string& module, const std::string& name) {
   return "c" + module + "\n" + name + "\n";
 }
-inline std::string text(const std::string& value) { return "X" + raw(static_cast<uint32_t>(value.size())) + value; }
+inline std::string text(const std::string& value) {
+  std::string bytes = raw(static_cast<uint32_t>(value.size()));
+  bytes.insert(bytes.begin(), 'X');
+  return bytes.append(value);
+}
 inline std::string python2_text(const std::string& value) {
   return "U" + std::string(1, static_cast<char>(value.size())) + value;
 }

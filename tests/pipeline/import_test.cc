@@ -1,5 +1,6 @@
 // Checkpoints with the public names, written by PyTorch (public_checkpoints/make_public_checkpoints.py), become models
 // that give PyTorch's logits on the same clip.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -33,7 +34,7 @@ class Import : public testing::Test {
  protected:
   Import() {
     std::string words;
-    for (int i = 0; i < 5; ++i) words += "WORD" + std::to_string(i) + "\n";
+    for (int i = 0; i < 5; ++i) words += fmt::format("WORD{}\n", i);
     put(folder_ / "words.txt", words);
   }
 
@@ -97,7 +98,7 @@ TEST_F(Import, FullSizeGivesPyTorchsLogits) {
   const char* full = std::getenv("AVSR_PUBLIC_CHECKPOINTS");
   if (!full) GTEST_SKIP() << "set AVSR_PUBLIC_CHECKPOINTS to the folder that make_public_checkpoints.py --full wrote";
   std::string words;
-  for (int i = 1000; i < 1500; ++i) words += "WORD" + std::to_string(i) + "\n";
+  for (int i = 1000; i < 1500; ++i) words += fmt::format("WORD{}\n", i);
   put(folder_ / "words.txt", words);
   for (const char* name : {"video", "audio", "audio_stage1"}) expect_pytorchs_logits({name}, name, full);
   expect_pytorchs_logits({"video", "audio", "fusion"}, "audiovisual", full);
@@ -167,8 +168,8 @@ TEST_F(DamagedImport, WhatDoesNotFitIsNamedAndNothingIsWritten) {
 
 TEST_F(Import, TheSuccessorsFilesAreToldAndListed) {
   const std::vector<uint8_t> bytes =
-      io::legacy_file("}" + io::text("model_state_dict") + "}" + io::text("tcn.tcn_output.weight") +
-                          io::tensor("0", 4, 0, {4}, {1}) + "ss",
+      io::legacy_file(fmt::format("}}{}}}{}{}ss", io::text("model_state_dict"), io::text("tcn.tcn_output.weight"),
+                                  io::tensor("0", 4, 0, {4}, {1})),
                       {1, 2, 3, 4});
   put(folder_ / "successor.pt", std::string(bytes.begin(), bytes.end()));
   const Outcome outcome = import({folder_ / "successor.pt"});
