@@ -1,13 +1,10 @@
 #include "pipeline/schedule.h"
-#include "pipeline/memory_plan.h"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
-#include <ctime>
 #include <map>
 #include <optional>
 #include <set>
@@ -16,12 +13,13 @@
 #include "io/atomic_file.h"
 #include "io/parallel.h"
 #include "models/model_file.h"
-#include "pipeline/stage_checkpoints.h"
+#include "pipeline/memory_plan.h"
+#include "pipeline/rate_finder.h"
+#include "pipeline/run_record.h"
+#include "pipeline/training_report.h"
 
 namespace avsr::pipeline {
 namespace {
-
-std::string now() { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))); }
 
 std::optional<NoiseSource> babble_of(const Dataset& dataset, const DataSettings& data, const Reporter& reporter,
                                      const std::string& split) {
@@ -39,13 +37,14 @@ class Schedule {
   Schedule(backend::Backend& backend, const RunSettings& settings)
       : backend_(backend), settings_(settings), recipe_(settings.recipe), info_(read_dataset_info(settings.data)) {
     check_stages();
-    open_run();
+    run_ = settings.find_rate ? read_run(settings.out) : open_run(settings, info_.hash);
     choose_stages();
   }
 
   bool run() {
     if (!open_data()) return false;
     check_memory();
+    if (settings_.find_rate) return find_rate(backend_, stage_settings(*chosen_.front()), settings_.out / "find-rate");
     for (const Stage* stage : chosen_) {
       if (finished(stage->name)) {
         say(fmt::format("stage {} is finished already", stage->name));
@@ -61,69 +60,7 @@ class Schedule {
   void say(const std::string& line) const {
     if (settings_.reporter.say) settings_.reporter.say(line);
   }
-  std::filesystem::path run_path() const { return settings_.out / "run.json"; }
-  std::filesystem::path model_path(const std::string& stage) const {
-    return settings_.out / stage / "model.safetensors";
-  }
-  bool finished(const std::string& stage) const {
-    return run_["stages"].contains(stage) && std::filesystem::exists(model_path(stage));
-  }
-  void save_run() const { io::write_file_atomically(run_path().string(), std::string_view(run_.dump(2) + "\n")); }
-
-  void open_run() {
-    if (!std::filesystem::exists(run_path())) {
-      if (settings_.resume)
-        throw std::runtime_error(
-            fmt::format("[train] {} holds no run to go on with: check --out, or leave out --resume to start one",
-                        settings_.out.string()));
-      run_ = {{"recipe", recipe_.name},  {"seed", recipe_.seed}, {"data", settings_.data},
-              {"data_hash", info_.hash}, {"started", now()},     {"stages", nlohmann::json::object()}};
-      io::write_file_atomically((settings_.out / "recipe.yaml").string(), std::string_view(recipe_.text));
-      save_run();
-      return;
-    }
-    if (!settings_.resume)
-      throw std::runtime_error(
-          fmt::format("[train] {} holds a run already: add --resume to go on with it, or choose another folder",
-                      settings_.out.string()));
-    io::remove_abandoned_temporaries(settings_.out.string());
-    run_ = read_run();
-    if (run_.at("data_hash") != info_.hash)
-      throw std::runtime_error(fmt::format("[train] {} holds a run on other data: hash {}, now {} ({})",
-                                           settings_.out.string(), run_.at("data_hash").get<std::string>(), info_.hash,
-                                           settings_.data));
-    take_over_recipe();
-  }
-
-  nlohmann::json read_run() const {
-    nlohmann::json run = nlohmann::json::parse(io::read_text_file(run_path().string()), nullptr, false);
-    if (run.is_object() && run["stages"].is_object() && run["data_hash"].is_string()) return run;
-    throw std::runtime_error(
-        fmt::format("{}: damaged: expected the JSON that `avsr train` wrote (stages, data_hash); give another --out, "
-                    "or bring the file back from a copy",
-                    run_path().string()));
-  }
-
-  // A mistake in a late stage may be mended without repeating the stages before it.
-  void take_over_recipe() {
-    const std::string file = (settings_.out / "recipe.yaml").string(), text = io::read_text_file(file);
-    if (text == recipe_.text) return;
-    std::set<std::string> begun;
-    const Recipe before = parse_recipe(text, file);
-    for (const Stage& stage : before.stages)
-      if (finished(stage.name) || StageCheckpoints(settings_.out / stage.name, 0).any()) begun.insert(stage.name);
-    if (const std::vector<std::string> changes = differences(before, recipe_, begun); !changes.empty())
-      throw std::runtime_error(fmt::format(
-          "[train] {} holds a run of another recipe ({}): its stages {} were trained with other values of {}. Take "
-          "these back, choose another folder, or go on as it began: avsr train {} --data {} --out {} --resume",
-          settings_.out.string(), file, fmt::join(begun, ", "), fmt::join(changes, ", "), file, settings_.data,
-          settings_.out.string()));
-    say(fmt::format("the recipe has changed since the run began, in no stage that is begun: {} is written anew", file));
-    io::write_file_atomically(file, std::string_view(recipe_.text));
-    run_["recipe"] = recipe_.name;
-    run_["seed"] = recipe_.seed;
-    save_run();
-  }
+  bool finished(const std::string& stage) const { return stage_finished(settings_.out, run_, stage); }
 
   // A late stage with a mistyped path must not be found out hours later. Every stage is checked, chosen or not: what is
   // wrong in the recipe is wrong.
@@ -156,6 +93,7 @@ class Schedule {
                           stage.name, load.from, settings_.out.string()));
       available.insert(stage.name);
       chosen_.push_back(&stage);
+      if (settings_.find_rate && settings_.stages.empty()) break;
     }
     if (!wanted.empty())
       throw std::invalid_argument(
@@ -222,7 +160,7 @@ class Schedule {
                        settings_.reporter.say);
   }
 
-  bool run_stage(const Stage& stage) {
+  StageSettings stage_settings(const Stage& stage) const {
     StageSettings one;
     one.recipe = &recipe_;
     one.stage = &stage;
@@ -233,17 +171,22 @@ class Schedule {
     one.rule = rule_;
     one.folder = settings_.out / stage.name;
     for (const Stage& other : recipe_.stages)
-      if (finished(other.name)) one.results[other.name] = model_path(other.name);
+      if (finished(other.name)) one.results[other.name] = stage_model(settings_.out, other.name);
     one.provenance = {{"recipe", recipe_.name},           {"seed", recipe_.seed},
-                      {"data_hash", info_.hash},          {"date", now()},
+                      {"data_hash", info_.hash},          {"date", time_text()},
                       {"device", backend_.description()}, {"talkers", training_->talkers()}};
     one.workers = settings_.workers;
     one.checkpoint_minutes = settings_.checkpoint_minutes;
     one.keep_checkpoints = settings_.keep_checkpoints;
+    one.watch_every = settings_.watch_every;
     one.stop = settings_.stop;
     one.reporter = settings_.reporter;
+    return one;
+  }
+
+  bool run_stage(const Stage& stage) {
     say(fmt::format("stage {}: {}, trains {}", stage.name, name_of(stage.streams), fmt::join(stage.train, " ")));
-    const StageResult result = train_stage(backend_, one);
+    const StageResult result = train_stage(backend_, stage_settings(stage));
     if (!result.finished) return false;
     finish_stage(stage, result.progress);
     return true;
@@ -255,7 +198,7 @@ class Schedule {
     const bool last_of_kind = std::none_of(&stage + 1, recipe_.stages.data() + recipe_.stages.size(),
                                            [&](const Stage& later) { return later.streams == stage.streams; });
     if (last_of_kind && (anew || !std::filesystem::exists(model)))
-      io::write_file_atomically(model.string(), io::read_binary_file(model_path(stage.name).string()));
+      io::write_file_atomically(model.string(), io::read_binary_file(stage_model(settings_.out, stage.name).string()));
   }
 
   void finish_stage(const Stage& stage, const StageProgress& progress) {
@@ -264,8 +207,9 @@ class Schedule {
                                   {"best_epoch", progress.best_epoch + 1},
                                   {"val_accuracy", progress.best_accuracy},
                                   {"seconds", progress.total_seconds},
-                                  {"finished", now()}};
-    save_run();
+                                  {"finished", time_text()}};
+    save_run(settings_.out, run_);
+    write_training_reports(settings_.out, recipe_, stage, run_, backend_.description());
     say(fmt::format("stage {} ends: {:.1f} % on validation (epoch {}), {:.0f} s", stage.name,
                     100 * progress.best_accuracy, progress.best_epoch + 1, progress.total_seconds));
   }
@@ -293,6 +237,12 @@ void RunSettings::validate() const {
   if (keep_checkpoints < 0)
     throw std::invalid_argument(
         fmt::format("[train] expected 0 or more checkpoints to keep (--keep-checkpoints), found {}", keep_checkpoints));
+  if (find_rate && (stages.size() > 1 || resume))
+    throw std::invalid_argument(
+        "[train] --find-rate tries the rates of one stage: name one in --stages, without --resume");
+  if (watch_every < 0)
+    throw std::invalid_argument(fmt::format(
+        "[train] expected 0 or more steps between looks at the layers (--watch-every), found {}", watch_every));
   make_cache_budget(cache_gb);  // complains
 }
 

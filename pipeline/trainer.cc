@@ -12,13 +12,14 @@
 #include "models/model_file.h"
 #include "pipeline/stage_checkpoints.h"
 #include "pipeline/stage_log.h"
+#include "pipeline/stage_watch.h"
 #include "pipeline/training_step.h"
 #include "preprocessing/random.h"
 
 namespace avsr::pipeline {
 
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(StageProgress, epoch, batch, step, loss_sum, clips, correct, seconds, total_seconds,
-                                   best_accuracy, best_loss, best_epoch, stale_epochs)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(StageProgress, epoch, batch, step, loss_sum, clips, correct, seconds, waited_seconds,
+                                   gradient_norm_sum, total_seconds, best_accuracy, best_loss, best_epoch, stale_epochs)
 
 namespace {
 
@@ -46,8 +47,9 @@ class StageTrainer {
     if (const auto state = checkpoints_.load(step_.parameters(), step_.optimizer().tensors(), settings.reporter.say))
       progress_ = state->get<StageProgress>();
     else
-      load_parts();
+      load_parts(settings_, step_.parameters());
     log_.emplace(settings_.folder / "log.jsonl", stage_, settings_.reporter, progress_.epoch);
+    watch_.emplace(watch_settings(), step_.network(), settings_.reporter);
   }
 
   StageResult run() {
@@ -63,18 +65,17 @@ class StageTrainer {
  private:
   std::filesystem::path model_path() const { return settings_.folder / "model.safetensors"; }
   bool out_of_patience() const { return stage_.patience > 0 && progress_.stale_epochs >= stage_.patience; }
-  void say(const std::string& line) const {
-    if (settings_.reporter.say) settings_.reporter.say(line);
-  }
 
-  void load_parts() {
-    for (const Load& load : stage_.load) {
-      const auto found = settings_.results.find(load.from);
-      if (found == settings_.results.end())
-        throw std::runtime_error(fmt::format(
-            "[train] stage '{}' starts from stage '{}', which is not finished: run it first", stage_.name, load.from));
-      models::load_parameters(found->second, step_.parameters(), load.parts);
-    }
+  StageWatch::Settings watch_settings() const {
+    StageWatch::Settings watch;
+    watch.folder = settings_.folder;
+    watch.stage = stage_.name;
+    watch.labels = labels_of(settings_);
+    watch.rate = stage_.rate;
+    watch.every = settings_.watch_every;
+    watch.first_step = progress_.step + 1;
+    watch.warned = log_->warned();
+    return watch;
   }
 
   LoaderSettings loader_settings(bool training) const {
@@ -91,11 +92,13 @@ class StageTrainer {
     Loader loader(*settings_.training, step_.writer(), loader_settings(true));
     const Clock::time_point start = Clock::now();
     Clock::time_point last_checkpoint = start;
-    const double seconds_before = progress_.seconds;
+    const double seconds_before = progress_.seconds, waited_before = progress_.waited_seconds;
     HostBatch batch;
     while (loader.next(batch)) {
       train_batch(batch, loader.batches());
       progress_.seconds = seconds_before + seconds_since(start);
+      progress_.waited_seconds = waited_before + loader.waited_seconds();
+      note();
       if (!tick(progress_.clips, loader.examples(), "")) return false;
       if (seconds_since(last_checkpoint) > 60 * settings_.checkpoint_minutes) {
         save_checkpoint();
@@ -106,8 +109,9 @@ class StageTrainer {
   }
 
   void train_batch(const HostBatch& batch, int batches) {
-    const double rate = rate_at(stage_, progress_.epoch, static_cast<double>(progress_.batch) / batches);
-    const auto [score, norm] = step_.run(batch, rate, progress_.step + 1,
+    rate_ = rate_at(stage_, progress_.epoch, static_cast<double>(progress_.batch) / batches);
+    watch_->before_step(progress_.step + 1);
+    const auto [score, norm] = step_.run(batch, rate_, progress_.step + 1,
                                          preprocessing::derive_key(seed_, static_cast<uint64_t>(progress_.step)));
     if (!std::isfinite(score.loss_sum)) stop_diverged("the loss");
     if (!std::isfinite(norm)) stop_diverged("the gradients' norm");
@@ -116,20 +120,25 @@ class StageTrainer {
     progress_.loss_sum += score.loss_sum;
     progress_.clips += batch.clips;
     progress_.correct += score.correct;
+    progress_.gradient_norm_sum += norm;
+    watch_->after_step({progress_.step, rate_, norm, score, batches});
   }
 
   [[noreturn]] void stop_diverged(const std::string& what) {
-    std::string culprit = "all parameters are still finite";
-    for (layers::Parameter* parameter : step_.parameters().all()) {
-      const std::vector<float> values = step_.parameters().backend().values(parameter->value);
-      if (std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); })) continue;
-      culprit = fmt::format("the first parameter that is not finite is {}", parameter->name);
-      break;
-    }
     throw std::runtime_error(
-        fmt::format("[train] stage '{}', epoch {}, batch {}: {} is not finite; {}. Lower the stage's rate ({}) or set "
-                    "optimizer.clip_norm",
-                    stage_.name, progress_.epoch + 1, progress_.batch, what, culprit, stage_.rate));
+        fmt::format("[train] stage '{}', epoch {}, batch {}: {} is not finite; {}.{} Lower the stage's rate "
+                    "({}), or set optimizer.clip_norm",
+                    stage_.name, progress_.epoch + 1, progress_.batch, what, first_not_finite(step_.network()),
+                    checkpoints_.any() ? " The checkpoint is from before it." : "", stage_.rate));
+  }
+
+  // Of the epoch so far.
+  void note() const {
+    if (!settings_.reporter.note) return;
+    const Score score{progress_.loss_sum, progress_.clips, progress_.correct};
+    settings_.reporter.note(fmt::format("loss {:.3f}, {:.1f} %, rate {:.1e}, waited for data {:.1f} %", score.loss(),
+                                        100 * score.accuracy(), rate_,
+                                        100 * progress_.waited_seconds / std::max(1e-9, progress_.seconds)));
   }
 
   // False: the user wants it to stop.
@@ -160,6 +169,7 @@ class StageTrainer {
     const std::optional<Score> validated = validate();
     if (!validated) return false;
     const Score& validation = *validated;
+    if (!std::isfinite(validation.loss_sum)) stop_diverged("the validation loss");
     const double training_seconds = progress_.seconds;
     progress_.seconds += seconds_since(start);
     const bool better = validation.accuracy() > progress_.best_accuracy;
@@ -174,7 +184,7 @@ class StageTrainer {
     }
     report(validation, better, training_seconds);
     progress_.total_seconds += progress_.seconds;
-    progress_.loss_sum = progress_.seconds = 0;
+    progress_.loss_sum = progress_.seconds = progress_.waited_seconds = progress_.gradient_norm_sum = 0;
     progress_.clips = progress_.correct = 0;
     progress_.batch = 0;
     ++progress_.epoch;
@@ -192,23 +202,20 @@ class StageTrainer {
     summary.validation = validation;
     summary.best = better;
     summary.training_seconds = training_seconds;
+    summary.waited_seconds = progress_.waited_seconds;
+    summary.gradient_norm = progress_.gradient_norm_sum / std::max(1, progress_.batch);
     summary.seconds = progress_.seconds;
     const double per_epoch = (progress_.total_seconds + progress_.seconds) / (progress_.epoch + 1);
     summary.stage_seconds_left = per_epoch * (stage_.epochs - progress_.epoch - 1);
+    watch_->end_epoch(summary);
     log_->add(summary);
-    warn_if_blind(summary);
   }
 
-  void warn_if_blind(const EpochSummary& summary) const {
-    const double blind = std::log(static_cast<double>(settings_.training->labels().size()));
-    if (summary.epoch == 2 && summary.training.loss() > 0.98 * blind)
-      say(fmt::format(
-          "warning: after 3 epochs the loss of stage '{}' still stands at ln(labels) = {:.3f}: the network has learned "
-          "nothing. Check the data (avsr inspect), or try another rate (now {:g})",
-          stage_.name, blind, stage_.rate));
+  // What cannot be gone on from must not take the place of what can.
+  void save_checkpoint() {
+    if (!all_finite(step_.parameters())) stop_diverged("a parameter");
+    checkpoints_.save(step_.parameters(), step_.optimizer().tensors(), progress_);
   }
-
-  void save_checkpoint() { checkpoints_.save(step_.parameters(), step_.optimizer().tensors(), progress_); }
 
   void save_model() {
     models::ModelFile file;
@@ -231,10 +238,23 @@ class StageTrainer {
   Scorer validation_scorer_;
   StageCheckpoints checkpoints_;
   StageProgress progress_;
+  double rate_ = 0;  // of the last step
   std::optional<StageLog> log_;
+  std::optional<StageWatch> watch_;
 };
 
 }  // namespace
+
+void load_parts(const StageSettings& settings, layers::ParameterArena& parameters) {
+  for (const Load& load : settings.stage->load) {
+    const auto found = settings.results.find(load.from);
+    if (found == settings.results.end())
+      throw std::runtime_error(
+          fmt::format("[train] stage '{}' starts from stage '{}', which is not finished: run it first",
+                      settings.stage->name, load.from));
+    models::load_parameters(found->second, parameters, load.parts);
+  }
+}
 
 StageResult train_stage(backend::Backend& backend, const StageSettings& settings) {
   std::filesystem::create_directories(settings.folder);
