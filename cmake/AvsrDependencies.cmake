@@ -14,6 +14,7 @@ if(NOT TARGET yaml-cpp::yaml-cpp) # 0.7 has only the old name
 endif()
 find_package(nlohmann_json REQUIRED)
 find_package(fmt REQUIRED)
+find_path(AVSR_INCLUDE_mustache kainjow/mustache.hpp REQUIRED) # a header in the system's own folder
 
 # avsr_import(TARGET LIBRARY HEADER [SUFFIX]): a library without its own CMake package. Its headers count as system
 # headers, because they are not clean under our warnings.

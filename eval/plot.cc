@@ -6,22 +6,10 @@
 #include <set>
 #include <stdexcept>
 
-#include "io/atomic_file.h"
-#include "io/program.h"
-#include "io/temporary_folder.h"
+#include "eval/gnuplot.h"
 
 namespace avsr::eval {
 namespace {
-
-// gnuplot's single-quoted strings: a quote is doubled; a line end would end the string.
-std::string quoted(const std::string& text) {
-  std::string result = "'";
-  for (char c : text) {
-    if (c == '\'') result += '\'';
-    result += c == '\n' ? ' ' : c;
-  }
-  return result + "'";
-}
 
 std::string terminal_for(const std::filesystem::path& picture) {
   if (picture.extension() == ".svg") return "svg size 800,520 background rgb 'white' font 'sans,14'";
@@ -47,10 +35,10 @@ std::string noise_curve_program(const std::vector<Curve>& curves, const std::str
       "set terminal {}\nset output {}\nset title {} noenhanced\nset xlabel 'signal-to-noise ratio (dB)'\n"
       "set ylabel 'accuracy (%)'\nset yrange [0:102]\nset grid\nset key bottom right noenhanced\nset xtics ({})\n"
       "set offsets graph 0.03, graph 0.03\nplot ",
-      terminal_for(picture), quoted(picture.string()), quoted(title), ticks);
+      terminal_for(picture), gnuplot_quoted(picture.string()), gnuplot_quoted(title), ticks);
   for (size_t i = 0; i < curves.size(); ++i)
     program += fmt::format("{}'-' using 1:2:3:4 with yerrorlines linewidth 2 pointtype 7 title {}", i ? ", " : "",
-                           quoted(curves[i].title));
+                           gnuplot_quoted(curves[i].title));
   program += "\n";
   for (const Curve& curve : curves) {
     std::vector<Curve::Point> points = curve.points;
@@ -66,15 +54,7 @@ std::string noise_curve_program(const std::vector<Curve>& curves, const std::str
 
 void draw_noise_curve(const std::vector<Curve>& curves, const std::string& title,
                       const std::filesystem::path& picture) {
-  const io::TemporaryFolder folder;
-  const std::string program = folder / "curve.gnuplot";
-  io::write_file_atomically(program, noise_curve_program(curves, title, picture));
-  try {
-    io::run_program({"gnuplot", program});
-  } catch (const std::runtime_error& error) {
-    throw std::runtime_error(fmt::format("[plot] {} was not drawn: {}; curves need gnuplot (package gnuplot-nox)",
-                                         picture.string(), error.what()));
-  }
+  run_gnuplot(noise_curve_program(curves, title, picture), picture.string());
   if (!std::filesystem::exists(picture))
     throw std::runtime_error(fmt::format("[plot] {} was not drawn by gnuplot", picture.string()));
 }

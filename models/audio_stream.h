@@ -23,6 +23,7 @@ class AudioStream {
                                  bool move_frozen_statistics);
   // Gradients += . dy: (B, T, E), may be overwritten.
   void backward(backend::Tensor& dy);
+  void visit_outputs(const layers::OutputVisitor& visit) const { chain_.visit_outputs(visit); }
 
  private:
   bool mfcc() const { return config_.input == AudioConfig::Input::mfcc; }

@@ -45,6 +45,7 @@ class AvsrNetwork final : public Network {
   const Tensor& forward(const Inputs& inputs, Mode mode, uint64_t step_seed, Lengths& steps) override;
   void backward(const Tensor& dlogits) override;
   const Tensor& features(const std::string& part) const override;
+  void visit_outputs(const layers::OutputVisitor& visit) const override;
 
  private:
   bool audiovisual() const { return config_.streams == Streams::audiovisual; }
@@ -278,6 +279,16 @@ void AvsrNetwork::backward(const Tensor& dlogits) {
   if (!all_present(audio_present_)) mask_absent(audio_present_, d_audio_);
   if (video_trains_) backward_stream(*video_, *video_back_end_, d_video_);
   if (audio_trains_) backward_stream(*audio_, *audio_back_end_, d_audio_);
+}
+
+void AvsrNetwork::visit_outputs(const layers::OutputVisitor& visit) const {
+  if (video_runs_) video_->visit_outputs(visit);
+  if (video_runs_ && video_back_end_) video_back_end_->visit_outputs(visit);
+  if (audio_runs_) audio_->visit_outputs(visit);
+  if (audio_runs_ && audio_back_end_) audio_back_end_->visit_outputs(visit);
+  if (fusion_) fusion_->visit_outputs(visit);
+  if (head_) visit({head_->path(), &logits_, ragged_ ? &steps_ : nullptr});
+  if (temporal_conv_) temporal_conv_->visit_outputs(visit);
 }
 
 const Tensor& AvsrNetwork::features(const std::string& part) const {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "models/backend/backend.h"
+#include "models/layers/layer.h"
 #include "models/layers/parameters.h"
 #include "models/network_config.h"
 
@@ -55,6 +56,11 @@ class Network {
   // "video/ms_tcn", "audio/embed", "audio/recurrent", "audio/ms_tcn", "fusion/recurrent". Throws
   // std::invalid_argument when the network has no such part.
   virtual const backend::Tensor& features(const std::string& part) const = 0;
+
+  // What each layer with parameters put out in the last forward call in training mode, in the order of that call, for
+  // whoever watches a training; backward leaves it as it is. Frozen parts that ran as in inference have nothing to
+  // show, recurrent layers apart.
+  virtual void visit_outputs(const layers::OutputVisitor& visit) const = 0;
 
   // With true, batch norm in frozen parts uses the batch's statistics in training mode and moves the running ones, as
   // the public code did ("fixed" front-ends kept learning their statistics). Default false: frozen parts stay

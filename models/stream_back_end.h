@@ -33,6 +33,9 @@ class StreamBackEnd {
                                  const backend::Lengths* lengths, const Call& call);
   // Gradients += ; the result: of the embedding, where it was asked for. dy may be overwritten.
   backend::Tensor& backward(backend::Tensor& dy);
+  void visit_outputs(const layers::OutputVisitor& visit) const {
+    ms_tcn_ ? ms_tcn_->visit_outputs(visit) : stack_->visit_outputs(visit);
+  }
 
  private:
   backend::Backend& backend_;

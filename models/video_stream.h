@@ -21,6 +21,7 @@ class VideoStream {
                                  bool move_frozen_statistics);
   // Gradients += . dy: (B, T, E), may be overwritten.
   void backward(backend::Tensor& dy);
+  void visit_outputs(const layers::OutputVisitor& visit) const { chain_.visit_outputs(visit); }
 
  private:
   void infer_in_chunks(const Inputs& inputs, const backend::Lengths& steps);

@@ -7,6 +7,7 @@
 
 #include "io/atomic_file.h"
 #include "io/image_file.h"
+#include "pipeline/html_page.h"
 #include "pipeline/spread.h"
 #include "preprocessing/contact_sheet.h"
 
@@ -24,35 +25,23 @@ Counts count_by_split(const std::vector<QualityRow>& rows) {
   return counts;
 }
 
-std::string escaped(const std::string& text) {
-  std::string html;
-  for (const char c : text) {
-    html += c == '<' ? "&lt;" : c == '>' ? "&gt;" : c == '&' ? "&amp;" : std::string(1, c);
-  }
-  return html;
-}
-
-std::string html_page(const std::vector<QualityRow>& rows, bool sheet) {
-  std::string page =
-      "<!doctype html><meta charset=\"utf-8\"><title>Quality of the prepared clips</title>\n<style>body{font-family:"
-      "sans-serif;max-width:75em;margin:2em auto}td,th{padding:.2em .8em;text-align:left}img{max-width:100%}</style>\n"
-      "<h1>Quality of the prepared clips</h1>\n<table><tr><th>split<th>reason<th>clips\n";
-  for (const auto& [split, reasons] : count_by_split(rows)) {
-    for (const auto& [reason, count] : reasons) page += fmt::format("<tr><td>{}<td>{}<td>{}\n", split, reason, count);
-  }
-  page += "</table>\n";
-  if (sheet) page += "<h2>Mouths, evenly spread over the clips</h2>\n<img src=\"contact_sheet.png\">\n";
-  page += "<h2>Clips to look at</h2>\n<table><tr><th>key<th>reason<th>frames<th>without face<th>outside<th>file\n";
-  size_t listed = 0;
+std::string quality_page(const std::vector<QualityRow>& rows, bool sheet) {
+  nlohmann::json page{{"counts", nlohmann::json::array()}, {"listed", nlohmann::json::array()}, {"sheet", sheet}};
+  for (const auto& [split, reasons] : count_by_split(rows))
+    for (const auto& [reason, count] : reasons)
+      page["counts"].push_back({{"split", split}, {"reason", reason}, {"clips", std::to_string(count)}});
+  size_t doubtful = 0;
   for (const QualityRow& row : rows) {
-    if (row.reason == "ok" || ++listed > kListed) continue;
-    page +=
-        fmt::format("<tr><td>{}<td>{}<td>{}<td>{}<td>{}<td>{}\n", row.key, row.reason, row.frames,
-                    row.frames_without_face, row.frames_outside, escaped(row.error.empty() ? row.media : row.error));
+    if (row.reason == "ok" || ++doubtful > kListed) continue;
+    page["listed"].push_back({{"key", row.key},
+                              {"reason", row.reason},
+                              {"frames", std::to_string(row.frames)},
+                              {"without_face", std::to_string(row.frames_without_face)},
+                              {"outside", std::to_string(row.frames_outside)},
+                              {"file", row.error.empty() ? row.media : row.error}});
   }
-  page += listed == 0 ? "<tr><td>none\n</table>\n" : "</table>\n";
-  if (listed > kListed) page += fmt::format("<p>and {} more: see quality.json\n", listed - kListed);
-  return page;
+  if (doubtful > kListed) page["more"] = std::to_string(doubtful - kListed);
+  return html_page("quality", page);
 }
 
 bool write_sheet(const std::string& folder) {
@@ -127,7 +116,7 @@ void write_quality_report(const std::string& folder, const std::vector<QualityRo
   io::write_file_atomically((root / "quality.json").string(),
                             summary.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
   const bool sheet = write_sheet(folder);
-  io::write_file_atomically((root / "quality.html").string(), html_page(rows, sheet));
+  io::write_file_atomically((root / "quality.html").string(), quality_page(rows, sheet));
 }
 
 }  // namespace avsr::pipeline

@@ -11,6 +11,7 @@ namespace avsr::pipeline {
 struct Reporter {
   std::function<void(const std::string& line)> say;
   std::function<void(int64_t done, int64_t total, const std::string& what)> tick;  // clips of what runs now
+  std::function<void(const std::string& text)> note;  // what stands beside the next tick's bar
 };
 
 // Of one piece of work: how much is done. False: stop.

@@ -1,13 +1,10 @@
 #include "pipeline/schedule.h"
-#include "pipeline/memory_plan.h"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
-#include <ctime>
 #include <map>
 #include <optional>
 #include <set>
@@ -16,13 +13,14 @@
 #include "io/atomic_file.h"
 #include "io/parallel.h"
 #include "models/model_file.h"
-#include "pipeline/stage_checkpoints.h"
+#include "pipeline/memory_plan.h"
+#include "pipeline/rate_finder.h"
+#include "pipeline/run_record.h"
+#include "pipeline/training_report.h"
 #include "pipeline/transfer.h"
 
 namespace avsr::pipeline {
 namespace {
-
-std::string now() { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))); }
 
 std::optional<NoiseSource> babble_of(const Dataset& dataset, const DataSettings& data, const Reporter& reporter,
                                      const std::string& split) {
@@ -39,13 +37,16 @@ class Schedule {
  public:
   Schedule(backend::Backend& backend, const RunSettings& settings)
       : backend_(backend), settings_(settings), recipe_(settings.recipe), info_(read_dataset_info(settings.data)) {
+    take_over_sizes(recipe_);
     if (!recipe_.init.empty()) ancestor_.emplace(recipe_.init);
     if (ranks().size() > 1)
       say(fmt::format("{} ranks; gradients are added up by {}", ranks().size(),
                       backend_.join(*ranks().communicator(), recipe_.sync_batch_norm)));
     check_stages();
+    if (settings.find_rate && ranks().size() > 1)
+      throw std::invalid_argument("[train] --find-rate runs on one rank: start it without mpirun");
     // The first rank alone looks at and makes the run's files; the others do as it found.
-    if (ranks().leads()) open_run();
+    if (ranks().leads()) run_ = settings.find_rate ? read_run(settings.out) : open_run(settings, info_.hash, origin());
     run_ = nlohmann::json::parse(ranks().text_of_first(run_.dump()));
     choose_stages();
   }
@@ -53,6 +54,7 @@ class Schedule {
   bool run() {
     if (!open_data()) return false;
     check_memory();
+    if (settings_.find_rate) return find_rate(backend_, stage_settings(*chosen_.front()), settings_.out / "find-rate");
     for (const Stage* stage : chosen_) {
       if (finished(stage->name)) {
         say(fmt::format("stage {} is finished already", stage->name));
@@ -69,77 +71,10 @@ class Schedule {
   void say(const std::string& line) const {
     if (settings_.reporter.say) settings_.reporter.say(line);
   }
-  std::filesystem::path run_path() const { return settings_.out / "run.json"; }
-  std::filesystem::path model_path(const std::string& stage) const {
-    return settings_.out / stage / "model.safetensors";
-  }
-  bool finished(const std::string& stage) const {
-    return run_["stages"].contains(stage) && std::filesystem::exists(model_path(stage));
-  }
-  void save_run() const {
-    if (ranks().leads()) io::write_file_atomically(run_path().string(), std::string_view(run_.dump(2) + "\n"));
-  }
-
-  void open_run() {
-    if (!std::filesystem::exists(run_path())) {
-      if (settings_.resume)
-        throw std::runtime_error(
-            fmt::format("[train] {} holds no run to go on with: check --out, or leave out --resume to start one",
-                        settings_.out.string()));
-      run_ = {{"recipe", recipe_.name},  {"seed", recipe_.seed}, {"data", settings_.data},
-              {"data_hash", info_.hash}, {"started", now()},     {"stages", nlohmann::json::object()}};
-      if (ancestor_) run_["init"] = origin();
-      io::write_file_atomically((settings_.out / "recipe.yaml").string(), std::string_view(recipe_.text));
-      save_run();
-      return;
-    }
-    if (!settings_.resume)
-      throw std::runtime_error(
-          fmt::format("[train] {} holds a run already: add --resume to go on with it, or choose another folder",
-                      settings_.out.string()));
-    io::remove_abandoned_temporaries(settings_.out.string());
-    run_ = read_run();
-    if (run_.at("data_hash") != info_.hash)
-      throw std::runtime_error(fmt::format("[train] {} holds a run on other data: hash {}, now {} ({})",
-                                           settings_.out.string(), run_.at("data_hash").get<std::string>(), info_.hash,
-                                           settings_.data));
-    take_over_recipe();
-    if (ancestor_ && run_.contains("init") && run_["init"].at("hash") != ancestor_->hash())
-      throw std::runtime_error(fmt::format(
-          "[train] {} holds a run that started from {} with hash {}; that file has changed since, now {}",
-          settings_.out.string(), ancestor_->path(), run_["init"]["hash"].get<std::string>(), ancestor_->hash()));
-  }
-
-  nlohmann::json origin() const { return {{"file", ancestor_->path()}, {"hash", ancestor_->hash()}}; }
-
-  nlohmann::json read_run() const {
-    nlohmann::json run = nlohmann::json::parse(io::read_text_file(run_path().string()), nullptr, false);
-    if (run.is_object() && run["stages"].is_object() && run["data_hash"].is_string()) return run;
-    throw std::runtime_error(
-        fmt::format("{}: damaged: expected the JSON that `avsr train` wrote (stages, data_hash); give another --out, "
-                    "or bring the file back from a copy",
-                    run_path().string()));
-  }
-
-  // A mistake in a late stage may be mended without repeating the stages before it.
-  void take_over_recipe() {
-    const std::string file = (settings_.out / "recipe.yaml").string(), text = io::read_text_file(file);
-    if (text == recipe_.text) return;
-    std::set<std::string> begun;
-    const Recipe before = parse_recipe(text, file);
-    for (const Stage& stage : before.stages)
-      if (finished(stage.name) || StageCheckpoints(settings_.out / stage.name, 0).any()) begun.insert(stage.name);
-    if (const std::vector<std::string> changes = differences(before, recipe_, begun); !changes.empty())
-      throw std::runtime_error(fmt::format(
-          "[train] {} holds a run of another recipe ({}): its stages {} were trained with other values of {}. Take "
-          "these back, choose another folder, or go on as it began: avsr train {} --data {} --out {} --resume",
-          settings_.out.string(), file, fmt::join(begun, ", "), fmt::join(changes, ", "), file, settings_.data,
-          settings_.out.string()));
-    say(fmt::format("the recipe has changed since the run began, in no stage that is begun: {} is written anew", file));
-    io::write_file_atomically(file, std::string_view(recipe_.text));
-    run_["recipe"] = recipe_.name;
-    run_["seed"] = recipe_.seed;
-    save_run();
+  bool finished(const std::string& stage) const { return stage_finished(settings_.out, run_, stage); }
+  // The model that the run starts from, as run.json and the models remember it; null: none.
+  nlohmann::json origin() const {
+    return ancestor_ ? nlohmann::json{{"file", ancestor_->path()}, {"hash", ancestor_->hash()}} : nlohmann::json();
   }
 
   // A late stage with a mistyped path must not be found out hours later. Every stage is checked, chosen or not: what is
@@ -201,6 +136,7 @@ class Schedule {
                         "batch or start fewer ranks",
                         stage.name, stage.batch, ranks().size()));
       chosen_.push_back(&stage);
+      if (settings_.find_rate && settings_.stages.empty()) break;
     }
     if (!wanted.empty())
       throw std::invalid_argument(
@@ -277,7 +213,7 @@ class Schedule {
                        settings_.reporter.say, ranks().size());
   }
 
-  bool run_stage(const Stage& stage) {
+  StageSettings stage_settings(const Stage& stage) const {
     StageSettings one;
     one.recipe = &recipe_;
     one.stage = &stage;
@@ -289,9 +225,9 @@ class Schedule {
     one.ancestor = ancestor_ ? &*ancestor_ : nullptr;
     one.folder = settings_.out / stage.name;
     for (const Stage& other : recipe_.stages)
-      if (finished(other.name)) one.results[other.name] = model_path(other.name);
+      if (finished(other.name)) one.results[other.name] = stage_model(settings_.out, other.name);
     one.provenance = {{"recipe", recipe_.name},           {"seed", recipe_.seed},
-                      {"data_hash", info_.hash},          {"date", now()},
+                      {"data_hash", info_.hash},          {"date", time_text()},
                       {"device", backend_.description()}, {"talkers", training_->talkers()}};
     if (ancestor_) one.provenance["init"] = origin();
     if (ranks().size() > 1) one.provenance["ranks"] = ranks().size();
@@ -299,10 +235,15 @@ class Schedule {
     one.workers = settings_.workers;
     one.checkpoint_minutes = settings_.checkpoint_minutes;
     one.keep_checkpoints = settings_.keep_checkpoints;
+    one.watch_every = settings_.watch_every;
     one.stop = settings_.stop;
     one.reporter = settings_.reporter;
+    return one;
+  }
+
+  bool run_stage(const Stage& stage) {
     say(fmt::format("stage {}: {}, trains {}", stage.name, name_of(stage.streams), fmt::join(stage.train, " ")));
-    const StageResult result = train_stage(backend_, one);
+    const StageResult result = train_stage(backend_, stage_settings(stage));
     if (!result.finished) return false;
     finish_stage(stage, result.progress);
     ranks().barrier();  // the next stage reads what the first rank has written
@@ -315,7 +256,7 @@ class Schedule {
     const bool last_of_kind = std::none_of(&stage + 1, recipe_.stages.data() + recipe_.stages.size(),
                                            [&](const Stage& later) { return later.streams == stage.streams; });
     if (ranks().leads() && last_of_kind && (anew || !std::filesystem::exists(model)))
-      io::write_file_atomically(model.string(), io::read_binary_file(model_path(stage.name).string()));
+      io::write_file_atomically(model.string(), io::read_binary_file(stage_model(settings_.out, stage.name).string()));
   }
 
   void finish_stage(const Stage& stage, const StageProgress& progress) {
@@ -324,15 +265,16 @@ class Schedule {
                                   {"best_epoch", progress.best_epoch + 1},
                                   {"val_accuracy", progress.best_accuracy},
                                   {"seconds", progress.total_seconds},
-                                  {"finished", now()}};
-    save_run();
+                                  {"finished", time_text()}};
+    if (ranks().leads()) save_run(settings_.out, run_);
+    if (ranks().leads()) write_training_reports(settings_.out, recipe_, stage, run_, backend_.description());
     say(fmt::format("stage {} ends: {:.1f} % on validation (epoch {}), {:.0f} s", stage.name,
                     100 * progress.best_accuracy, progress.best_epoch + 1, progress.total_seconds));
   }
 
   backend::Backend& backend_;
   const RunSettings& settings_;
-  const Recipe& recipe_;
+  Recipe recipe_;  // with the sizes that it takes over from `init`
   DatasetInfo info_;
   nlohmann::json run_;
   std::vector<const Stage*> chosen_;
@@ -354,6 +296,12 @@ void RunSettings::validate() const {
   if (keep_checkpoints < 0)
     throw std::invalid_argument(
         fmt::format("[train] expected 0 or more checkpoints to keep (--keep-checkpoints), found {}", keep_checkpoints));
+  if (find_rate && (stages.size() > 1 || resume))
+    throw std::invalid_argument(
+        "[train] --find-rate tries the rates of one stage: name one in --stages, without --resume");
+  if (watch_every < 0)
+    throw std::invalid_argument(fmt::format(
+        "[train] expected 0 or more steps between looks at the layers (--watch-every), found {}", watch_every));
   make_cache_budget(cache_gb);  // complains
 }
 

@@ -20,9 +20,11 @@ struct RunSettings {
   std::filesystem::path out;
   std::vector<std::string> stages;  // only these, in the recipe's order; empty: all
   bool resume = false;              // go on with the run that `out` holds
+  bool find_rate = false;           // instead of training: see below
   int workers = 0;
   double checkpoint_minutes = 10;
   int keep_checkpoints = 1;  // of the ends of a stage's last epochs, beside its last; 0: none
+  int watch_every = 0;       // steps between looks at the layers; 0: as often as takes less than 1 % of the time
   double cache_gb = 0;       // memory for decoded clips, in GB; 0: half of what there is
   const std::atomic<bool>* stop = nullptr;
   Reporter reporter;
@@ -38,6 +40,9 @@ struct RunSettings {
 // without `resume`, and with it one that holds none, one of other data, or one whose begun stages were trained by
 // other values of the recipe. Changes of stages that are not begun are taken over. std::invalid_argument for settings
 // that cannot be.
+// With find_rate nothing is trained for keeps: the range test of pipeline/rate_finder.h runs on the one stage of
+// `stages`, or the recipe's first, from the results of earlier stages that OUT holds, and leaves
+// OUT/find-rate/<stage>.{csv,svg}. A run in OUT stays as it is.
 bool run_schedule(backend::Backend& backend, const RunSettings& settings);
 
 }  // namespace avsr::pipeline

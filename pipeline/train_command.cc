@@ -12,6 +12,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string_view>
+#include <utility>
 
 #include "io/atomic_file.h"
 #include "models/model_file.h"
@@ -45,19 +46,20 @@ void request_stop(int signal) {
 // Lines on stdout, and on a terminal the running epoch's bar between them.
 Reporter make_reporter() {
   auto bar = std::make_shared<std::unique_ptr<Progress>>();
-  auto shown = std::make_shared<std::string>();
+  auto shown = std::make_shared<std::string>(), note = std::make_shared<std::string>();
   Reporter reporter;
   reporter.say = [bar](const std::string& line) {
     bar->reset();
     std::cout << line << std::endl;
   };
   if (!isatty(STDERR_FILENO)) return reporter;
-  reporter.tick = [bar, shown](int64_t done, int64_t total, const std::string& what) {
+  reporter.note = [note](const std::string& text) { *note = text; };
+  reporter.tick = [bar, shown, note](int64_t done, int64_t total, const std::string& what) {
     if (!*bar || *shown != what) {
       *bar = std::make_unique<Progress>(what, "clips", total);
       *shown = what;
     }
-    (*bar)->update(done);
+    (*bar)->update(done, std::exchange(*note, ""));
   };
   return reporter;
 }
@@ -158,6 +160,7 @@ bool train(const DeviceChoice& device, const RunSettings& run) {
   const auto backend = run.ranks.leads() ? open_device_aloud(device) : open_device(device);
   if (run.ranks.leads()) std::cout << fmt::format("recipe {} (seed {})", run.recipe.name, run.recipe.seed) << std::endl;
   if (!run_schedule(*backend, run)) return false;
+  if (run.find_rate) return true;
   return !run.ranks.leads() || choose_decodings(*backend, run);
 }
 
@@ -178,6 +181,10 @@ int run_train(const Arguments& arguments) {
       "device, for --data or else for a corpus of LRW's size")("resume", po::bool_switch(&run.resume),
                                                                "go on with the run that --out holds")(
       "stages", po::value(&stages), "only these stages, separated by commas")(
+      "find-rate", po::bool_switch(&run.find_rate),
+      "only try the rates of one stage (--stages; the first where none is named), from 1e-6 up over 200 batches "
+      "without "
+      "regularisation; prints one to use, draws OUT/find-rate/STAGE.svg")(
       "set", po::value(&overrides)->composing(), "change the recipe: KEY=VALUE, such as seed=7 or stages.*.epochs=2")(
       "init", po::value(&init),
       "a model (trained on other words, say, or imported) that fills what no earlier stage does")(
@@ -187,8 +194,11 @@ int run_train(const Arguments& arguments) {
       "checkpoint-minutes", po::value(&run.checkpoint_minutes)->default_value(10),
       "between checkpoints inside an epoch")("keep-checkpoints", po::value(&run.keep_checkpoints)->default_value(1),
                                              "of the last epochs' ends, to fall back on when the last one is damaged")(
-      "cache-gb", po::value(&run.cache_gb)->default_value(0),
-      "memory for decoded clips, in GB; 0: half of what there is");
+      "watch-every", po::value(&run.watch_every)->default_value(0),
+      "steps between looks at the layers (activations, dead ReLUs, sizes of "
+      "updates); 0: as often as takes less than 1 % "
+      "of the time")("cache-gb", po::value(&run.cache_gb)->default_value(0),
+                     "memory for decoded clips, in GB; 0: half of what there is");
   add_device_options(options, device);
   options.add_options()("help,h", "this text");
   po::options_description hidden;
@@ -226,6 +236,7 @@ int run_train(const Arguments& arguments) {
     if (!communicator) throw;
     communicator->abort(std::string("avsr train: ") + error.what());  // else the others would wait for ever
   }
+  if (run.find_rate) return finished ? 0 : kInterrupted;
   if (!run.ranks.leads()) return finished ? 0 : kInterrupted;
   if (!finished) {
     const bool resumed = std::find(arguments.begin(), arguments.end(), "--resume") != arguments.end();

@@ -14,13 +14,14 @@
 #include "models/model_file.h"
 #include "pipeline/stage_checkpoints.h"
 #include "pipeline/stage_log.h"
+#include "pipeline/stage_watch.h"
 #include "pipeline/training_step.h"
 #include "preprocessing/random.h"
 
 namespace avsr::pipeline {
 
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(StageProgress, epoch, batch, step, loss_sum, clips, correct, seconds, total_seconds,
-                                   best_accuracy, best_loss, best_epoch, stale_epochs)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(StageProgress, epoch, batch, step, loss_sum, clips, correct, seconds, waited_seconds,
+                                   gradient_norm_sum, total_seconds, best_accuracy, best_loss, best_epoch, stale_epochs)
 
 namespace {
 
@@ -49,10 +50,13 @@ class StageTrainer {
     if (const auto state = checkpoints_.load(step_.parameters(), step_.optimizer().tensors(), settings.reporter.say))
       progress_ = state->get<StageProgress>();
     else
-      load_parts();
+      load_parts(settings_, step_.parameters());
     if (ranks().leads()) ranks().barrier();
     require_equal_start();
-    if (ranks().leads()) log_.emplace(settings_.folder / "log.jsonl", stage_, settings_.reporter, progress_.epoch);
+    if (ranks().leads()) {
+      log_.emplace(settings_.folder / "log.jsonl", stage_, settings_.reporter, progress_.epoch);
+      watch_.emplace(watch_settings(), step_.network(), settings_.reporter);
+    }
   }
 
   StageResult run() {
@@ -69,29 +73,6 @@ class StageTrainer {
   const Ranks& ranks() const { return settings_.ranks; }
   std::filesystem::path model_path() const { return settings_.folder / "model.safetensors"; }
   bool out_of_patience() const { return stage_.patience > 0 && progress_.stale_epochs >= stage_.patience; }
-  void say(const std::string& line) const {
-    if (settings_.reporter.say) settings_.reporter.say(line);
-  }
-
-  void load_parts() {
-    for (const Load& load : stage_.load) {
-      const auto found = settings_.results.find(load.from);
-      if (found == settings_.results.end())
-        throw std::runtime_error(fmt::format(
-            "[train] stage '{}' starts from stage '{}', which is not finished: run it first", stage_.name, load.from));
-      models::load_parameters(found->second, step_.parameters(), load.parts);
-    }
-    Inheritance inheritance;
-    if (settings_.ancestor) {
-      inheritance = settings_.ancestor->load(step_.parameters(), settings_.training->labels(), stage_.load);
-      say(fmt::format("stage {} starts from {}: {}", stage_.name, settings_.ancestor->path(), inheritance.text()));
-    }
-    if (const auto parts = random_and_frozen(step_.parameters(), stage_.load, inheritance); !parts.empty())
-      say(
-          fmt::format("warning: stage '{}' neither trains {} nor loads it: it stays as it was drawn at random (--init "
-                      "MODEL fills it)",
-                      stage_.name, fmt::join(parts, ", ")));
-  }
 
   void require_equal_start() {
     constexpr const char* kRemedy = "all ranks must see the same files under --data and --out, which machines share";
@@ -111,6 +92,18 @@ class StageTrainer {
     ranks().require_equal(hash, "the weights", remedy);
   }
 
+  StageWatch::Settings watch_settings() const {
+    StageWatch::Settings watch;
+    watch.folder = settings_.folder;
+    watch.stage = stage_.name;
+    watch.labels = labels_of(settings_);
+    watch.rate = stage_.rate;
+    watch.every = settings_.watch_every;
+    watch.first_step = progress_.step + 1;
+    watch.warned = log_->warned();
+    return watch;
+  }
+
   LoaderSettings loader_settings(bool training) const {
     LoaderSettings loader = loader_settings_of(recipe_, stage_, training);
     loader.seed = training ? seed_ : recipe_.seed;
@@ -126,11 +119,13 @@ class StageTrainer {
     Loader loader(*settings_.training, step_.writer(), loader_settings(true));
     const Clock::time_point start = Clock::now();
     Clock::time_point last_checkpoint = start;
-    const double seconds_before = progress_.seconds;
+    const double seconds_before = progress_.seconds, waited_before = progress_.waited_seconds;
     HostBatch batch;
     while (loader.next(batch)) {
       train_batch(batch, loader.batches());
       progress_.seconds = seconds_before + seconds_since(start);
+      progress_.waited_seconds = waited_before + loader.waited_seconds();
+      note();
       const bool stop = !tick(progress_.clips, loader.examples(), "");
       const bool due = ranks().leads() && seconds_since(last_checkpoint) > 60 * settings_.checkpoint_minutes;
       std::array<double, 2> votes{stop ? 1.0 : 0.0, due ? 1.0 : 0.0};
@@ -145,8 +140,9 @@ class StageTrainer {
   }
 
   void train_batch(const HostBatch& batch, int batches) {
-    const double rate = rate_at(stage_, progress_.epoch, static_cast<double>(progress_.batch) / batches);
-    const auto [score, norm] = step_.run(batch, rate, progress_.step + 1, dropout_seed());
+    rate_ = rate_at(stage_, progress_.epoch, static_cast<double>(progress_.batch) / batches);
+    if (watch_) watch_->before_step(progress_.step + 1);
+    const auto [score, norm] = step_.run(batch, rate_, progress_.step + 1, dropout_seed());
     if (!std::isfinite(score.loss_sum)) stop_diverged("the loss");
     if (!std::isfinite(norm)) stop_diverged("the gradients' norm");
     ++progress_.step;
@@ -154,6 +150,8 @@ class StageTrainer {
     progress_.loss_sum += score.loss_sum;
     progress_.clips += score.clips;
     progress_.correct += score.correct;
+    progress_.gradient_norm_sum += norm;
+    if (watch_) watch_->after_step({progress_.step, rate_, norm, score, batches});
   }
 
   // Another for each rank: its clips are others.
@@ -163,17 +161,20 @@ class StageTrainer {
   }
 
   [[noreturn]] void stop_diverged(const std::string& what) {
-    std::string culprit = "all parameters are still finite";
-    for (layers::Parameter* parameter : step_.parameters().all()) {
-      const std::vector<float> values = step_.parameters().backend().values(parameter->value);
-      if (std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); })) continue;
-      culprit = fmt::format("the first parameter that is not finite is {}", parameter->name);
-      break;
-    }
     throw std::runtime_error(
-        fmt::format("[train] stage '{}', epoch {}, batch {}: {} is not finite; {}. Lower the stage's rate ({}) or set "
-                    "optimizer.clip_norm",
-                    stage_.name, progress_.epoch + 1, progress_.batch, what, culprit, stage_.rate));
+        fmt::format("[train] stage '{}', epoch {}, batch {}: {} is not finite; {}.{} Lower the stage's rate "
+                    "({}), or set optimizer.clip_norm",
+                    stage_.name, progress_.epoch + 1, progress_.batch, what, first_not_finite(step_.network()),
+                    checkpoints_.any() ? " The checkpoint is from before it." : "", stage_.rate));
+  }
+
+  // Of the epoch so far.
+  void note() const {
+    if (!settings_.reporter.note) return;
+    const Score score{progress_.loss_sum, progress_.clips, progress_.correct};
+    settings_.reporter.note(fmt::format("loss {:.3f}, {:.1f} %, rate {:.1e}, waited for data {:.1f} %", score.loss(),
+                                        100 * score.accuracy(), rate_,
+                                        100 * progress_.waited_seconds / std::max(1e-9, progress_.seconds)));
   }
 
   // False: the user wants it to stop.
@@ -210,6 +211,7 @@ class StageTrainer {
     const std::optional<Score> validated = validate();
     if (!validated) return false;
     const Score& validation = *validated;
+    if (!std::isfinite(validation.loss_sum)) stop_diverged("the validation loss");
     const double training_seconds = progress_.seconds;
     progress_.seconds += seconds_since(start);
     const bool better = validation.accuracy() > progress_.best_accuracy;
@@ -224,7 +226,7 @@ class StageTrainer {
     }
     report(validation, better, training_seconds);
     progress_.total_seconds += progress_.seconds;
-    progress_.loss_sum = progress_.seconds = 0;
+    progress_.loss_sum = progress_.seconds = progress_.waited_seconds = progress_.gradient_norm_sum = 0;
     progress_.clips = progress_.correct = 0;
     progress_.batch = 0;
     ++progress_.epoch;
@@ -242,23 +244,18 @@ class StageTrainer {
     summary.validation = validation;
     summary.best = better;
     summary.training_seconds = training_seconds;
+    summary.waited_seconds = progress_.waited_seconds;
+    summary.gradient_norm = progress_.gradient_norm_sum / std::max(1, progress_.batch);
     summary.seconds = progress_.seconds;
     const double per_epoch = (progress_.total_seconds + progress_.seconds) / (progress_.epoch + 1);
     summary.stage_seconds_left = per_epoch * (stage_.epochs - progress_.epoch - 1);
+    if (watch_) watch_->end_epoch(summary);
     if (log_) log_->add(summary);
-    warn_if_blind(summary);
   }
 
-  void warn_if_blind(const EpochSummary& summary) const {
-    const double blind = std::log(static_cast<double>(settings_.training->labels().size()));
-    if (summary.epoch == 2 && summary.training.loss() > 0.98 * blind)
-      say(fmt::format(
-          "warning: after 3 epochs the loss of stage '{}' still stands at ln(labels) = {:.3f}: the network has learned "
-          "nothing. Check the data (avsr inspect), or try another rate (now {:g})",
-          stage_.name, blind, stage_.rate));
-  }
-
+  // What cannot be gone on from must not take the place of what can.
   void save_checkpoint() {
+    if (!all_finite(step_.parameters())) stop_diverged("a parameter");
     require_equal_weights(
         "the ranks have not computed alike; the last checkpoint is good: go on from it with --resume, and look for a "
         "faulty machine, or for machines with other processors or libraries");
@@ -288,10 +285,37 @@ class StageTrainer {
   Scorer validation_scorer_;
   StageCheckpoints checkpoints_;
   StageProgress progress_;
+  double rate_ = 0;  // of the last step
   std::optional<StageLog> log_;
+  std::optional<StageWatch> watch_;
 };
 
 }  // namespace
+
+void load_parts(const StageSettings& settings, layers::ParameterArena& parameters) {
+  for (const Load& load : settings.stage->load) {
+    const auto found = settings.results.find(load.from);
+    if (found == settings.results.end())
+      throw std::runtime_error(
+          fmt::format("[train] stage '{}' starts from stage '{}', which is not finished: run it first",
+                      settings.stage->name, load.from));
+    models::load_parameters(found->second, parameters, load.parts);
+  }
+  const auto say = [&](const std::string& line) {
+    if (settings.reporter.say) settings.reporter.say(line);
+  };
+  Inheritance inheritance;
+  if (settings.ancestor) {
+    inheritance = settings.ancestor->load(parameters, settings.training->labels(), settings.stage->load);
+    say(fmt::format("stage {} starts from {}: {}", settings.stage->name, settings.ancestor->path(),
+                    inheritance.text()));
+  }
+  if (const auto parts = random_and_frozen(parameters, settings.stage->load, inheritance); !parts.empty())
+    say(fmt::format(
+        "warning: stage '{}' neither trains {} nor loads it: it stays as it was drawn at random (--init MODEL "
+        "fills it)",
+        settings.stage->name, fmt::join(parts, ", ")));
+}
 
 StageResult train_stage(backend::Backend& backend, const StageSettings& settings) {
   if (settings.ranks.leads()) {

@@ -36,6 +36,7 @@ struct StageSettings {
   int workers = 0;                                       // loader threads; 0: half of the cores
   double checkpoint_minutes = 10;                        // between checkpoints inside an epoch
   int keep_checkpoints = 1;                              // of the ends of the last epochs, beside the last
+  int watch_every = 0;                                   // steps between looks at the layers, see WatchPace
   const std::atomic<bool>* stop = nullptr;               // set: checkpoint after the running batch, then return
   Reporter reporter;
   Ranks ranks;  // the first writes the files; all read them
@@ -47,7 +48,8 @@ struct StageProgress {
   int64_t step = 0;          // optimizer steps done
   double loss_sum = 0;       // of the running epoch, over clips
   int64_t clips = 0, correct = 0;
-  double seconds = 0;                        // of the running epoch
+  double seconds = 0, waited_seconds = 0;    // of the running epoch's training; of these, for data
+  double gradient_norm_sum = 0;              // of the running epoch, over steps
   double total_seconds = 0;                  // of the epochs before it
   double best_accuracy = -1, best_loss = 0;  // on validation
   int best_epoch = -1, stale_epochs = 0;
@@ -58,10 +60,15 @@ struct StageResult {
   bool finished = false;  // false: stopped by the user
 };
 
-// Files: checkpoint.safetensors, log.jsonl (a line an epoch) and model.safetensors (the best on validation; of equals
-// the first) in settings.folder, and what StageCheckpoints keeps. Goes on from the checkpoint when there is one. Throws
-// std::runtime_error when the loss stops being finite (naming the parameter) or a file does not fit. Collective where
-// there are several ranks.
+// Gives the parameters what the stage starts with: the results of earlier stages, and of what these do not bring the
+// ancestor's. Throws std::runtime_error where one of these is not there.
+void load_parts(const StageSettings& settings, layers::ParameterArena& parameters);
+
+// Files: checkpoint.safetensors, log.jsonl (a line an epoch), TensorBoard's events.out.tfevents.* and model.safetensors
+// (the best on validation; of equals the first) in settings.folder, and what StageCheckpoints keeps. Goes on from the
+// checkpoint when there is one. Throws std::runtime_error when a file does not fit, and when the loss stops being
+// finite: it then names the first layer of the pass that is not, and the checkpoint is one from before. Collective
+// where there are several ranks.
 StageResult train_stage(backend::Backend& backend, const StageSettings& settings);
 
 }  // namespace avsr::pipeline

@@ -51,6 +51,7 @@ Tensor* Chain::run_inference(const Tensor& x, size_t last) {
 
 void Chain::infer(const Tensor& x, const Lengths* lengths, Tensor& y) {
   propagate(lengths);
+  first_run_ = layers_.size();
   backend_.copy(*run_inference(x, layers_.size()), y);
 }
 
@@ -58,15 +59,19 @@ const Tensor& Chain::forward(const Tensor& x, const Lengths* lengths, Options op
   options_ = options;
   propagate(lengths);
   first_kept_ = options.want_dx ? 0 : lowest_trainable();
-  const size_t first = options.move_frozen_statistics ? 0 : first_kept_;
+  first_run_ = options.move_frozen_statistics ? 0 : first_kept_;
   const Tensor* y = &x;
-  if (first > 0) {
+  if (first_run_ > 0) {
     // Out of the scratch: the first layer that trains reads its input again in backward.
-    std::swap(frozen_out_, *run_inference(x, first));
+    std::swap(frozen_out_, *run_inference(x, first_run_));
     y = &frozen_out_;
   }
-  for (size_t i = first; i < layers_.size(); ++i) y = &layers_[i]->forward(*y, pass(i));
+  for (size_t i = first_run_; i < layers_.size(); ++i) y = &layers_[i]->forward(*y, pass(i));
   return *y;
+}
+
+void Chain::visit_outputs(const OutputVisitor& visit) const {
+  for (size_t i = first_run_; i < layers_.size(); ++i) layers_[i]->visit_outputs(visit);
 }
 
 void Chain::backward(Tensor& dy, Tensor& dx) {

@@ -37,6 +37,8 @@ class Chain {
   const backend::Tensor& forward(const backend::Tensor& x, const backend::Lengths* lengths, Options options);
   // dy may be overwritten. dx = , only with Options::want_dx.
   void backward(backend::Tensor& dy, backend::Tensor& dx);
+  // Of the layers that the last forward did not run as in inference; none after infer.
+  void visit_outputs(const OutputVisitor& visit) const;
 
  private:
   size_t lowest_trainable() const;
@@ -54,6 +56,7 @@ class Chain {
   backend::Tensor x_;
   Options options_;
   size_t first_kept_ = 0;  // lowest layer with a gradient
+  size_t first_run_ = 0;   // lowest layer that the last pass did not run as in inference
 };
 
 }  // namespace avsr::layers

@@ -15,6 +15,7 @@ ConvBn::ConvBn(backend::Backend& backend, ParameterArena& arena, const std::stri
                const std::string& bn_path, const backend::ConvSpec& spec, Options options)
     : backend_(backend),
       arena_(arena),
+      path_(conv_path),
       options_(options),
       conv_(backend, arena, conv_path, spec),
       bn_(backend, arena, bn_path,

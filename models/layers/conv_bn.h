@@ -26,6 +26,8 @@ class ConvBn : public Layer {
   // dx = (unless want_dx is false), gradients += . Uses Scratch::a. Only without residual.
   void backward(backend::Tensor& dy, bool want_dx, backend::Tensor& dx) override;
 
+  void visit_outputs(const OutputVisitor& visit) const override { visit({path_, &y_, pass_.out, options_.relu}); }
+
   // With a residual of y's shape; it may share y's memory in infer.
   void infer(const backend::Tensor& x, const backend::Tensor& residual, const Pass& pass, backend::Tensor& y);
   const backend::Tensor& forward(const backend::Tensor& x, const backend::Tensor& residual, const Pass& pass);
@@ -38,6 +40,7 @@ class ConvBn : public Layer {
 
   backend::Backend& backend_;
   ParameterArena& arena_;
+  std::string path_;  // of the convolution
   Options options_;
   Conv conv_;
   BatchNorm bn_;

@@ -8,6 +8,9 @@
 // Pass::move_frozen_statistics.
 #pragma once
 
+#include <functional>
+#include <string>
+
 #include "models/backend/backend.h"
 
 namespace avsr::layers {
@@ -29,6 +32,15 @@ struct Pass {
   Scratch* scratch = nullptr;
 };
 
+// What a layer put out in the last training pass, for whoever watches a training. It lives until the next pass.
+struct Output {
+  std::string path;  // of its parameters
+  const backend::Tensor* values = nullptr;
+  const backend::Lengths* lengths = nullptr;  // valid steps along the axis before the last; null: all
+  bool relu = false;                          // a ReLU made it
+};
+using OutputVisitor = std::function<void(const Output& output)>;
+
 class Layer {
  public:
   virtual ~Layer() = default;
@@ -43,6 +55,8 @@ class Layer {
   virtual const backend::Tensor& forward(const backend::Tensor& x, const Pass& pass) = 0;
   // Of the last forward. dx is skipped when want_dx is false.
   virtual void backward(backend::Tensor& dy, bool want_dx, backend::Tensor& dx) = 0;
+  // The outputs of the last forward that come of parameters, in the order of the pass. A layer without has none.
+  virtual void visit_outputs(const OutputVisitor&) const {}
 };
 
 }  // namespace avsr::layers

@@ -7,7 +7,7 @@ namespace avsr::layers {
 using backend::Tensor;
 
 Linear::Linear(backend::Backend& backend, ParameterArena& arena, const std::string& path, int in, int out)
-    : backend_(backend), in_(in), out_(out) {
+    : backend_(backend), path_(path), in_(in), out_(out) {
   const Init init{Init::Kind::uniform, 1 / std::sqrt(static_cast<float>(in))};
   weight_ = arena.declare(path + "/weight", {out, in}, init);
   bias_ = arena.declare(path + "/bias", {out}, init);

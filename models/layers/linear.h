@@ -19,9 +19,12 @@ class Linear : public Layer {
   const backend::Tensor& forward(const backend::Tensor& x, const Pass& pass) override;
   // dx = of x's shape, unless want_dx is false; gradients += .
   void backward(backend::Tensor& dy, bool want_dx, backend::Tensor& dx) override;
+  void visit_outputs(const OutputVisitor& visit) const override { visit({path_, &y_}); }
+  const std::string& path() const { return path_; }
 
  private:
   backend::Backend& backend_;
+  std::string path_;
   int in_, out_;
   Parameter *weight_, *bias_;
   backend::Shape x_shape_;
@@ -38,6 +41,9 @@ class LinearBn : public Layer {
   void infer(backend::Tensor& x, const Pass& pass, backend::Tensor& y) override;
   const backend::Tensor& forward(const backend::Tensor& x, const Pass& pass) override;
   void backward(backend::Tensor& dy, bool want_dx, backend::Tensor& dx) override;  // uses Scratch::a
+  void visit_outputs(const OutputVisitor& visit) const override {
+    visit({linear_.path(), &y_, nullptr, bn_.spec().relu});
+  }
 
  private:
   Linear linear_;

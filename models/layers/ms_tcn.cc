@@ -34,6 +34,7 @@ bool MsTcnBlock::Branches::frozen() const {
 MsTcnBlock::MsTcnBlock(backend::Backend& backend, ParameterArena& arena, const std::string& path, const Shape& shape,
                        float dropout)
     : backend_(backend),
+      path_(path),
       branch_width_(shape.branch_width),
       first_(backend, arena, path + "/first", shape, shape.in_channels, dropout),
       second_(backend, arena, path + "/second", shape, shape.out_channels(), dropout),
@@ -69,6 +70,7 @@ const Tensor& MsTcnBlock::forward(Branches& branches, const Tensor& x, const Pas
 }
 
 const Tensor& MsTcnBlock::add_shortcut(const Tensor& x, const Tensor& joined, const Pass& pass) {
+  lengths_ = pass.out;
   y_ = shortcut_.forward(x, pass).reshaped(joined.shape);
   backend_.add(joined, y_);
   backend_.relu(y_);
@@ -82,6 +84,12 @@ const Tensor& MsTcnBlock::infer(const Tensor& x, const Pass& pass) {
 
 const Tensor& MsTcnBlock::forward(const Tensor& x, const Pass& pass, uint64_t step_seed) {
   return add_shortcut(x, forward(second_, forward(first_, x, pass, step_seed), pass, step_seed), pass);
+}
+
+void MsTcnBlock::visit_outputs(const OutputVisitor& visit) const {
+  for (const Branches* branches : {&first_, &second_})
+    for (const ConvBn& conv : branches->convs) conv.visit_outputs(visit);
+  visit({path_, &y_, lengths_, true});
 }
 
 void MsTcnBlock::backward(Branches& branches, Tensor& dy, bool want_dx, Tensor& dx) {
@@ -134,14 +142,18 @@ const Tensor& MsTcn::forward(const Tensor& x, const Lengths* lengths, const Call
   want_dx_ = call.want_dx;
   const auto lowest = std::find_if(blocks_.begin(), blocks_.end(), [](const auto& block) { return !block.frozen(); });
   first_kept_ = want_dx_ ? 0 : static_cast<size_t>(lowest - blocks_.begin());
+  first_run_ = !call.training ? blocks_.size() : call.move_frozen_statistics ? 0 : first_kept_;
   x_ = x.reshaped({x.shape[0], 1, x.shape[1], x.shape[2]});
   const Tensor* y = &x_;
   for (size_t i = 0; i < blocks_.size(); ++i) {
-    const bool keep = call.training && (i >= first_kept_ || call.move_frozen_statistics);
-    y = keep ? &blocks_[i].forward(*y, pass, call.step_seed) : &blocks_[i].infer(*y, pass);
+    y = i >= first_run_ ? &blocks_[i].forward(*y, pass, call.step_seed) : &blocks_[i].infer(*y, pass);
   }
   y_ = y->reshaped({x.shape[0], x.shape[1], width_});
   return y_;
+}
+
+void MsTcn::visit_outputs(const OutputVisitor& visit) const {
+  for (size_t i = first_run_; i < blocks_.size(); ++i) blocks_[i].visit_outputs(visit);
 }
 
 void MsTcn::backward(Tensor& dy, Tensor& dx) {

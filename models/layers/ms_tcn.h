@@ -39,6 +39,7 @@ class MsTcnBlock {
   const backend::Tensor& forward(const backend::Tensor& x, const Pass& pass, uint64_t step_seed);
   // dy is overwritten; dx = (unless want_dx is false), channels last; gradients += .
   void backward(backend::Tensor& dy, bool want_dx, backend::Tensor& dx);
+  void visit_outputs(const OutputVisitor& visit) const;  // of the branches, then of the block, by its path
 
  private:
   // Convolutions beside each other and the dropout behind them.
@@ -61,7 +62,9 @@ class MsTcnBlock {
   const backend::Tensor& add_shortcut(const backend::Tensor& x, const backend::Tensor& joined, const Pass& pass);
 
   backend::Backend& backend_;
+  std::string path_;
   int branch_width_;
+  const backend::Lengths* lengths_ = nullptr;
   Branches first_, second_;
   Linear shortcut_;
   backend::Tensor y_, plain_, branch_y_;
@@ -93,6 +96,8 @@ class MsTcn {
   const backend::Tensor& forward(const backend::Tensor& x, const backend::Lengths* lengths, const Call& call);
   // dx = (with want_dx); gradients += ; stops at the lowest block that trains. dy may be overwritten.
   void backward(backend::Tensor& dy, backend::Tensor& dx);
+  // Of the blocks that the last forward did not run as in inference.
+  void visit_outputs(const OutputVisitor& visit) const;
 
  private:
   Scratch& scratch_;
@@ -100,7 +105,7 @@ class MsTcn {
   std::deque<MsTcnBlock> blocks_;
   backend::Lengths lengths_;
   bool want_dx_ = false;
-  size_t first_kept_ = 0;
+  size_t first_kept_ = 0, first_run_ = 0;
   backend::Tensor x_, y_, dy_, ping_, pong_;
 };
 

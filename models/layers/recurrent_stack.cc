@@ -29,10 +29,11 @@ RecurrentStack::RecurrentStack(backend::Backend& backend, ParameterArena& arena,
   for (int i = 0; i < options.layers; ++i) {
     OneLayer& layer = layers_.emplace_back();
     const int input = i == 0 ? options.input : 2 * options.hidden;
+    layer.path = fmt::format("{}/layer{}", path, i);
     layer.spec = {options.cell, input, options.hidden};
     layer.dropout = i == 0 ? options.input_dropout : options.hidden_dropout;
     for (size_t d = 0; d < 2; ++d) {
-      const std::string base = fmt::format("{}/layer{}/{}/", path, i, d == 0 ? "forward" : "backward");
+      const std::string base = fmt::format("{}/{}/", layer.path, d == 0 ? "forward" : "backward");
       layer.parameters[d] = {arena.declare(base + "w_ih", {gates, input}, init),
                              arena.declare(base + "w_hh", {gates, options.hidden}, init),
                              arena.declare(base + "b_ih", {gates}, bias_init),
@@ -116,6 +117,10 @@ const Tensor& RecurrentStack::forward(const Tensor& x, const Lengths* lengths, b
     y = &run_layer(layer, *y, training && i >= first_kept_, training && !layer.frozen(), dropout_seed(step_seed, name));
   }
   return *y;
+}
+
+void RecurrentStack::visit_outputs(const OutputVisitor& visit) const {
+  for (const OneLayer& layer : layers_) visit({layer.path, &layer.y, ragged_ ? &lengths_ : nullptr});
 }
 
 void RecurrentStack::backward(Tensor& dy, Tensor& dx) {

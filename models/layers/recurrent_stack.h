@@ -6,6 +6,7 @@
 #include <deque>
 #include <string>
 
+#include "models/layers/layer.h"
 #include "models/layers/parameters.h"
 
 namespace avsr::layers {
@@ -31,6 +32,7 @@ class RecurrentStack {
                                  uint64_t step_seed, bool want_dx);
   // dx = (with want_dx); gradients += ; stops at the lowest layer that trains. dy may be overwritten.
   void backward(backend::Tensor& dy, backend::Tensor& dx);
+  void visit_outputs(const OutputVisitor& visit) const;  // (B, T, 2 hidden) of each layer, `<path>/layer<i>`
 
  private:
   struct PackedWeights {
@@ -38,6 +40,7 @@ class RecurrentStack {
     backend::Tensor weights;
   };
   struct OneLayer {
+    std::string path;
     backend::RecurrentSpec spec;
     std::array<std::array<Parameter*, 4>, 2> parameters;
     float dropout = 0;

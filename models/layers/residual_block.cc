@@ -56,6 +56,12 @@ const Tensor& ResidualBlock::forward(const Tensor& x, const Pass& pass) {
   return conv2_.forward(hidden, residual, inner);
 }
 
+void ResidualBlock::visit_outputs(const OutputVisitor& visit) const {
+  conv1_.visit_outputs(visit);
+  if (shortcut_) shortcut_->visit_outputs(visit);
+  conv2_.visit_outputs(visit);
+}
+
 void ResidualBlock::backward(Tensor& dy, bool want_dx, Tensor& dx) {
   Tensor& d_hidden = scratch_->b;
   Tensor d_residual = dy;  // the batch norm may mask dy in place

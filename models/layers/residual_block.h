@@ -23,6 +23,7 @@ class ResidualBlock : public Layer {
   const backend::Tensor& forward(const backend::Tensor& x, const Pass& pass) override;
   // dy is overwritten. Uses Scratch::a and b.
   void backward(backend::Tensor& dy, bool want_dx, backend::Tensor& dx) override;
+  void visit_outputs(const OutputVisitor& visit) const override;
 
  private:
   backend::Backend& backend_;
