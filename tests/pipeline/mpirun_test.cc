@@ -24,7 +24,7 @@ class MpirunTest : public testing::Test {
 #endif
     if (shell("command -v mpirun").find("/mpirun") == std::string::npos) GTEST_SKIP() << "there is no mpirun";
     write_small_corpus(folder_ / "data");
-    io::write_file_atomically(folder_ / "recipe.yaml", std::string_view(small_recipe({overrides_}).text));
+    io::write_file_atomically(folder_ / "recipe.yaml", std::string_view(small_recipe(overrides_).text));
   }
   // What a command writes to both outputs, and "exit N".
   static std::string shell(const std::string& command) {
@@ -36,7 +36,7 @@ class MpirunTest : public testing::Test {
   }
   std::string program(const std::string& data, const std::string& out) const {
     return std::string(AVSR_PROGRAM) + " train " + (folder_ / "recipe.yaml") + " --data " + (folder_ / data) +
-           " --out " + (folder_ / out) + " --stages a-conv --device cpu --threads 1 --workers 1";
+           " --out " + (folder_ / out) + " --stages v-conv --device cpu --threads 1 --workers 1";
   }
   static std::string mpirun(const std::string& arguments) {
     // Open MPI leaves memory behind when it ends; and its ranks must not spin while others want the cores.
@@ -47,14 +47,16 @@ class MpirunTest : public testing::Test {
         arguments);
   }
   std::vector<double> losses(const std::string& out) const {
-    std::istringstream lines(io::read_text_file(folder_ / (out + "/a-conv/log.jsonl")));
+    std::istringstream lines(io::read_text_file(folder_ / (out + "/v-conv/log.jsonl")));
     std::vector<double> found;
     for (std::string line; std::getline(lines, line);)
       for (const char* key : {"train_loss", "val_loss"}) found.push_back(nlohmann::json::parse(line).at(key));
     return found;
   }
 
-  static constexpr const char* overrides_ = "sync_batch_norm=true";
+  // As in ranks_test.cc: so that rounding stays rounding.
+  const std::vector<std::string> overrides_{"sync_batch_norm=true", "stages.*.optimizer=sgd", "stages.*.rate=1e-4",
+                                            "stages.*.epochs=2"};
   io::TemporaryFolder folder_;
 };
 
@@ -68,7 +70,7 @@ TEST_F(MpirunTest, TwoAndFourRanksGiveOnesLosses) {
                 AllOf(HasSubstr("exit 0"), HasSubstr(out + " ranks, " + out + " of them on "), HasSubstr("Open MPI")));
     const std::vector<double> together = losses(out);
     ASSERT_EQ(together.size(), alone.size());
-    for (size_t i = 0; i < alone.size(); ++i) EXPECT_NEAR(together[i], alone[i], 2e-3);
+    for (size_t i = 0; i < alone.size(); ++i) EXPECT_NEAR(together[i], alone[i], 5e-4);
   }
 }
 

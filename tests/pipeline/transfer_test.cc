@@ -109,7 +109,7 @@ TEST_F(TransferTest, APartOfOtherSizesIsNewAndANetworkOfOthersIsRefused) {
   write_model(ancestor(), {"down", "up"}, {"network.recurrent.hidden=6"});
   EXPECT_THAT(train("run", {init()}),
               AllOf(HasSubstr("loads video/frontend, video/trunk, video/embed; new: video/recurrent"),
-                    HasSubstr("(24, 8) there, (32, 8) here")));
+                    HasSubstr("(24) there, (32) here")));
   write_model(ancestor(), {"down", "up"},
               {"network.video.frontend_width=5", "network.video.widths=[5, 5, 9, 9]", "network.video.embedding=7"});
   EXPECT_THAT(failure_of([&] { train("other", {init()}); }), AllOf(HasSubstr("nothing over"), HasSubstr(ancestor())));
