@@ -37,6 +37,11 @@ uint64_t bytes_of(const StoredClip& clip) { return clip.mouth.pixels.size() + 2 
 // A transcript alone gives words without times: nobody knows which frames show them.
 bool has_times(const io::Word& word) { return word.end_seconds > word.start_seconds; }
 
+// From frame `first` of the clip on.
+WordSpan span_of(const io::Word& word, int first) {
+  return {word.start_seconds * io::kFramesPerSecond - first, word.end_seconds * io::kFramesPerSecond - first};
+}
+
 // The sorted distinct labels; a clip without one gives its words.
 std::vector<std::string> labels_of(const io::ShardDataset& shards) {
   std::set<std::string> labels;
@@ -232,7 +237,14 @@ void Dataset::add_samples(int index) {
   const io::Clip& clip = record(index);
   if (!clip.label.empty()) {
     const int label = find_label(clip.label), frames = frames_of(index);
-    if (label >= 0 && frames > 0) samples_.push_back({index, 0, frames, label, true, clip.key});
+    const bool timed = clip.words.size() == 1 && has_times(clip.words.front());
+    if (label >= 0 && frames > 0)
+      samples_.push_back({.clip = index,
+                          .frames = frames,
+                          .label = label,
+                          .word = timed ? span_of(clip.words.front(), 0) : WordSpan{},
+                          .timed = timed,
+                          .key = clip.key});
     return;
   }
   add_words(index);
@@ -250,8 +262,15 @@ void Dataset::add_words(int index) {
     }
     const int label = find_label(clip.words[w].text);
     if (label < 0) continue;
-    samples_.push_back({index, window_start(clip.words[w], settings_.window_frames), settings_.window_frames, label,
-                        false, fmt::format("{}/{}", clip.key, w)});
+    const int first = window_start(clip.words[w], settings_.window_frames);
+    samples_.push_back({.clip = index,
+                        .first_frame = first,
+                        .frames = settings_.window_frames,
+                        .label = label,
+                        .whole = false,
+                        .word = span_of(clip.words[w], first),
+                        .timed = true,
+                        .key = fmt::format("{}/{}", clip.key, w)});
   }
 }
 
@@ -262,8 +281,14 @@ void Dataset::add_background(int index) {
   int silent_from = 0, number = 0;
   const auto fill_gap = [&](int until) {
     for (int middle = silent_from + kBackgroundMargin; middle < until - kBackgroundMargin; middle += kBackgroundStep)
-      samples_.push_back({index, middle - settings_.window_frames / 2, settings_.window_frames, label, false,
-                          fmt::format("{}/background-{}", clip.key, number++)});
+      samples_.push_back({.clip = index,
+                          .first_frame = middle - settings_.window_frames / 2,
+                          .frames = settings_.window_frames,
+                          .label = label,
+                          .whole = false,
+                          .word = {0.5 * settings_.window_frames, 0.5 * settings_.window_frames},
+                          .timed = true,
+                          .key = fmt::format("{}/background-{}", clip.key, number++)});
   };
   for (const io::Word& word : clip.words) {
     fill_gap(static_cast<int>(std::floor(word.start_seconds * io::kFramesPerSecond)));

@@ -13,6 +13,7 @@
 #include "io/shards.h"
 #include "models/network_config.h"
 #include "pipeline/clip_cache.h"
+#include "pipeline/time_crop.h"
 
 namespace avsr::pipeline {
 
@@ -32,7 +33,10 @@ struct Sample {
   int frames = 0;
   int label = 0;      // index in labels()
   bool whole = true;  // the clip as it is; otherwise a window around a word
-  std::string key;    // unique: the clip's key, with "/N" for its Nth word
+  // Where the word lies in the stretch, where that is known (timed); of a background window there is none.
+  WordSpan word;
+  bool timed = false;
+  std::string key;  // unique: the clip's key, with "/N" for its Nth word
 };
 
 // The streams that serve all of these: the one kind, else both.

@@ -114,7 +114,13 @@ void BatchWriter::begin(const std::vector<int>& frames, HostBatch& batch) const 
   batch.video.clear();
   batch.audio.clear();
   batch.samples.clear();
+  batch.word_boundary.clear();
+  batch.video_present.clear();
+  batch.audio_present.clear();
+  batch.second_labels.clear();
+  batch.own_share.clear();
   const size_t steps = count * static_cast<size_t>(batch.steps);
+  if (word_boundary()) batch.word_boundary.assign(steps, 0);
   if (video()) {
     const size_t size = static_cast<size_t>(rule_.geometry.input_size);
     batch.video.assign(steps * size * size, 0);
@@ -191,6 +197,12 @@ const models::Inputs& DeviceBatch::upload(const HostBatch& batch) {
     backend_.upload(batch.audio.data(), inputs_.audio);
     inputs_.samples = batch.samples;
   }
+  if (writer_.word_boundary()) {
+    backend_.resize(inputs_.word_boundary, {batch.clips, batch.steps, 1});
+    backend_.upload(batch.word_boundary.data(), inputs_.word_boundary);
+  }
+  inputs_.video_present = batch.video_present;
+  inputs_.audio_present = batch.audio_present;
   return inputs_;
 }
 

@@ -47,6 +47,10 @@ struct HostBatch {
   std::vector<float> audio;             // (B, S) or (B, 4 T, F)
   std::vector<int> samples;             // (B): valid samples or MFCC frames
   std::vector<int> labels, sample_ids;  // (B): class, and index in Dataset::samples(); -1 where there is none
+  std::vector<float> word_boundary;     // (B, T): 1 inside the word; empty where the network is not told
+  std::vector<uint8_t> video_present, audio_present;  // (B): as models::Inputs; empty: all present
+  std::vector<int> second_labels;                     // (B): of the mixed-in clips; empty: nothing is mixed (mixup.h)
+  std::vector<float> own_share;                       // (B): of the target that `labels` has
 };
 
 // Writes clips into batches for one network. Thread-safe.
@@ -58,6 +62,7 @@ class BatchWriter {
   // Clip b: mouth after geometry (T, input, input), sound as it is (noise mixed in); normalises both. Unused streams
   // are ignored. Throws std::invalid_argument when a wanted stream is absent or its size differs.
   void write(int b, const io::Frames& mouth, const io::Waveform& audio, HostBatch& batch) const;
+  bool word_boundary() const { return config_.word_boundary; }  // whether the network is told where the word is
 
   const InputRule& rule() const { return rule_; }
   bool video() const { return config_.streams != models::Streams::audio; }

@@ -1,7 +1,5 @@
 #include "pipeline/loader.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
@@ -13,8 +11,8 @@
 #include <thread>
 
 #include "io/parallel.h"
+#include "pipeline/example_maker.h"
 #include "pipeline/pinning.h"
-#include "preprocessing/noise.h"
 #include "preprocessing/random.h"
 
 namespace avsr::pipeline {
@@ -22,9 +20,6 @@ namespace {
 
 using preprocessing::derive_key;
 using preprocessing::Random;
-
-// What a key is for, so that two choices about one example never share a sequence.
-enum Purpose : uint64_t { kOrder = 1, kShift, kVideo, kAudioMask, kLevel, kNoise, kSpeed };
 
 std::vector<int> order_of(const Dataset& dataset, const LoaderSettings& settings) {
   std::vector<int> order(dataset.samples().size());
@@ -37,78 +32,6 @@ std::vector<int> order_of(const Dataset& dataset, const LoaderSettings& settings
   return order;
 }
 
-// One example as the network sees it, before normalisation.
-class ExampleMaker {
- public:
-  ExampleMaker(const Dataset& dataset, const BatchWriter& writer, const LoaderSettings& settings)
-      : dataset_(dataset), writer_(writer), settings_(settings), part_(part_of(writer.config().streams)) {}
-
-  void make(int sample_id, int b, HostBatch& batch) const {
-    const Sample& sample = dataset_.samples()[static_cast<size_t>(sample_id)];
-    Stretch stretch = cut(sample);
-    try {
-      if (writer_.video()) change_video(sample, stretch.mouth);
-      if (writer_.audio()) change_audio(sample, stretch.audio);
-      writer_.write(b, stretch.mouth, stretch.audio, batch);
-    } catch (const std::invalid_argument& error) {
-      throw std::runtime_error(fmt::format("[data] clip {}: {}", sample.key, error.what()));
-    }
-    batch.labels[static_cast<size_t>(b)] = sample.label;
-    batch.sample_ids[static_cast<size_t>(b)] = sample_id;
-  }
-
- private:
-  uint64_t key(const Sample& sample, Purpose purpose) const {
-    return derive_key(settings_.seed, static_cast<uint64_t>(settings_.epoch), preprocessing::hash_text(sample.key),
-                      static_cast<uint64_t>(purpose));
-  }
-  // Uniform in +-limit.
-  double draw(const Sample& sample, Purpose purpose, double limit) const {
-    return limit == 0 ? 0 : Random(key(sample, purpose)).uniform(-1, 1) * limit;
-  }
-  Stretch cut(const Sample& sample) const {
-    const std::shared_ptr<const StoredClip> clip = dataset_.clip(sample.clip);
-    const bool moves = settings_.shift_frames != 0 || settings_.augment.speed != 0;
-    if (!settings_.training || sample.whole || !moves)
-      return cut_stretch(*clip, sample.first_frame, sample.frames, part_);
-    const double speed = 1 + draw(sample, kSpeed, settings_.augment.speed);
-    const double shift = draw(sample, kShift, settings_.shift_frames), whole = std::round(shift), later = shift - whole;
-    const int first = sample.first_frame + static_cast<int>(whole);
-    // Longer by an even number of frames, so that the middle stays the middle.
-    const int more = std::max(0, static_cast<int>(std::ceil(sample.frames * (speed - 1) / 2)) + 1);
-    Stretch stretch = cut_stretch(*clip, first - more, sample.frames + 2 * more, part_);
-    if (writer_.video()) stretch.mouth = preprocessing::middle_at_speed(stretch.mouth, sample.frames, speed, later);
-    if (writer_.audio())
-      stretch.audio =
-          preprocessing::middle_at_speed(stretch.audio, static_cast<size_t>(sample.frames) * io::kSamplesPerFrame,
-                                         speed, later * io::kSamplesPerFrame);
-    return stretch;
-  }
-  void change_video(const Sample& sample, io::Frames& mouth) const {
-    if (settings_.freeze_frames)
-      for (int t = 1; t < mouth.count; ++t) std::copy_n(mouth.frame(0), mouth.frame_size(), mouth.frame(t));
-    const preprocessing::FrameGeometry& geometry = writer_.rule().geometry;
-    mouth = settings_.training
-                ? preprocessing::augment_video(settings_.augment, geometry, mouth, Random(key(sample, kVideo)))
-                : preprocessing::centre_crop(geometry, mouth);
-  }
-  void change_audio(const Sample& sample, io::Waveform& audio) const {
-    if (settings_.training) preprocessing::mask_audio(settings_.augment, audio, Random(key(sample, kAudioMask)));
-    if (!settings_.noise || settings_.levels_db.empty()) return;
-    const auto level = settings_.levels_db[Random(key(sample, kLevel)).below(settings_.levels_db.size())];
-    if (!level) return;
-    const io::Waveform noise =
-        settings_.noise->make(derive_key(settings_.seed, static_cast<uint64_t>(settings_.epoch), kNoise), sample.key,
-                              dataset_.record(sample.clip).speaker, audio.samples.size());
-    preprocessing::mix_noise(audio, noise, *level, sample.key);
-  }
-
-  const Dataset& dataset_;
-  const BatchWriter& writer_;
-  const LoaderSettings& settings_;
-  io::ClipPart part_;  // what the network reads
-};
-
 }  // namespace
 
 struct Loader::Impl {
@@ -117,7 +40,7 @@ struct Loader::Impl {
         writer(batch_writer),
         settings(given),
         order(order_of(data, given)),
-        maker(data, batch_writer, settings) {
+        maker(data, batch_writer, settings, order) {
     const auto size = static_cast<size_t>(settings.batch);
     batches = static_cast<int>((order.size() + size - 1) / size);
     if (settings.workers <= 0) settings.workers = std::max(1, allowed_cores() / 2);
@@ -166,9 +89,10 @@ struct Loader::Impl {
     const size_t first = static_cast<size_t>(index) * static_cast<size_t>(settings.batch);
     const size_t last = std::min(order.size(), first + static_cast<size_t>(settings.batch));
     std::vector<int> frames;
-    for (size_t i = first; i < last; ++i) frames.push_back(dataset.samples()[static_cast<size_t>(order[i])].frames);
+    for (size_t i = first; i < last; ++i) frames.push_back(maker.frames(order[i]));
     writer.begin(frames, batch);
     for (size_t i = first; i < last; ++i) maker.make(order[i], static_cast<int>(i - first), batch);
+    maker.mix_pairs(index, batch);
   }
 
   const Dataset& dataset;

@@ -61,6 +61,26 @@ void read_audio(const YAML::Node& node, const std::string& origin, models::Audio
   map.finish();
 }
 
+void read_ms_tcn(const YAML::Node& node, const std::string& origin, models::MsTcnConfig& config) {
+  if (!node) return;
+  StrictMap map(node, origin, "network.ms_tcn");
+  map.read("kernels", config.kernels);
+  map.read("branch_width", config.branch_width, 1, 65536);
+  map.read("blocks", config.blocks, 1, 16);
+  map.read("dropout", config.dropout, 0.f, 0.95f);
+  map.finish();
+}
+
+void read_modality_dropout(const YAML::Node& node, const std::string& origin, models::ModalityDropout& config) {
+  if (!node) return;
+  StrictMap map(node, origin, "network.modality_dropout");
+  map.read("video", config.video, 0.f, 1.f);
+  map.read("audio", config.audio, 0.f, 1.f);
+  map.finish();
+  if (config.video + config.audio > 1)
+    complain(node, origin, "network.modality_dropout: video and audio together are more than all clips");
+}
+
 void read_network(const YAML::Node& node, const std::string& origin, models::NetworkConfig& config) {
   if (!node) return;
   StrictMap map(node, origin, "network");
@@ -68,6 +88,9 @@ void read_network(const YAML::Node& node, const std::string& origin, models::Net
   read_audio(map.node("audio"), origin, config.audio);
   read_recurrent(map.node("recurrent"), origin, "network.recurrent", config.recurrent);
   read_recurrent(map.node("fusion"), origin, "network.fusion", config.fusion);
+  read_ms_tcn(map.node("ms_tcn"), origin, config.ms_tcn);
+  map.read("word_boundary", config.word_boundary);
+  read_modality_dropout(map.node("modality_dropout"), origin, config.modality_dropout);
   map.finish();
 }
 
@@ -85,6 +108,8 @@ void read_augment(const YAML::Node& node, const std::string& origin, preprocessi
   map.read("time_mask_frames", augment.time_mask_frames);
   map.read("audio_mask_probability", augment.audio_mask_probability);
   map.read("audio_mask_seconds", augment.audio_mask_seconds);
+  map.read("variable_length", augment.variable_length);
+  map.read("mixup", augment.mixup);
   map.finish();
 }
 
@@ -122,6 +147,13 @@ void read_data(const YAML::Node& node, const std::string& origin, DataSettings& 
   } catch (const std::invalid_argument& error) {
     complain(node, origin, error.what());
   }
+  using Normalisation = preprocessing::PixelNormalisation;
+  if (data.augment.mixup > 0 && data.normalisation != Normalisation::training_set &&
+      data.normalisation != Normalisation::mean_image)
+    complain(node, origin,
+             fmt::format("data.augment.mixup mixes pixels, which needs one scale for all clips: normalisation "
+                         "training_set or mean_image, not {}",
+                         preprocessing::to_string(data.normalisation)));
 }
 
 Optimizer read_optimizer(const YAML::Node& node, const std::string& origin) {
@@ -222,6 +254,12 @@ Recipe parse_recipe(const std::string& yaml, const std::string& origin, const st
   for (const YAML::Node& node : stages) {
     recipe.stages.push_back(read_stage(node, origin, names));
     names.insert(recipe.stages.back().name);
+    if (recipe.data.augment.variable_length && recipe.stages.back().loss.middle_steps > 0)
+      complain(
+          node, origin,
+          fmt::format("stage '{}': middle_steps counts on the word in the middle, which data.augment.variable_length "
+                      "moves away from there",
+                      recipe.stages.back().name));
   }
   map.finish();
   recipe.tree = to_json(root);
@@ -269,6 +307,8 @@ models::NetworkConfig network_of(const Recipe& recipe, const Stage& stage, int l
   config.streams = stage.streams;
   config.back_end = stage.back_end;
   config.labels = labels;
+  if (stage.back_end == models::BackEnd::temporal_conv) config.word_boundary = false;
+  if (stage.streams != models::Streams::audiovisual) config.modality_dropout = {};
   config.validate();
   return config;
 }

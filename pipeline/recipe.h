@@ -98,7 +98,8 @@ std::vector<std::string> differences(const Recipe& before, const Recipe& now, co
 // The recipes of the folder recipes/, built into the program: name -> YAML text.
 const std::map<std::string, std::string>& built_in_recipes();
 
-// The network of one stage: the recipe's sizes with the stage's streams and back end, `labels` classes.
+// The network of one stage: the recipe's sizes with the stage's streams and back end, `labels` classes. The word
+// boundary is no input of the temporal-conv back end, modality dropout only one of audiovisual networks.
 models::NetworkConfig network_of(const Recipe& recipe, const Stage& stage, int labels);
 
 // Learning rate at `epoch` + `progress` (0 <= progress < 1) of a stage. paper: rate while epoch < 5, then

@@ -18,16 +18,21 @@ int largest(const float* values, int count) {
 Scorer::Scorer(backend::Backend& backend, const backend::CrossEntropySpec& spec, int labels)
     : backend_(backend), kernel_(backend.cross_entropy(spec)), labels_(labels) {}
 
-Score Scorer::score(const backend::Tensor& logits, const backend::Lengths& steps, std::span<const int> labels) {
+Score Scorer::score(const backend::Tensor& logits, const backend::Lengths& steps, const HostBatch& batch) {
+  const std::vector<int>& labels = batch.labels;
   const auto clips = static_cast<int64_t>(labels.size());
-  one_hot_.assign(labels.size() * static_cast<size_t>(labels_), 0);
-  for (size_t b = 0; b < labels.size(); ++b)
-    one_hot_[b * static_cast<size_t>(labels_) + static_cast<size_t>(labels[b])] = 1;
+  target_values_.assign(labels.size() * static_cast<size_t>(labels_), 0);
+  for (size_t b = 0; b < labels.size(); ++b) {
+    float* row = target_values_.data() + b * static_cast<size_t>(labels_);
+    const float share = batch.own_share.empty() ? 1 : batch.own_share[b];
+    row[labels[b]] += share;
+    if (!batch.second_labels.empty()) row[batch.second_labels[b]] += 1 - share;
+  }
   backend_.resize(targets_, {clips, labels_});
-  backend_.upload(one_hot_.data(), targets_);
+  backend_.upload(target_values_.data(), targets_);
   kernel_->run(logits, targets_, &steps, losses_, probabilities_, gradient_);
   host_losses_.resize(labels.size());
-  host_probabilities_.resize(one_hot_.size());
+  host_probabilities_.resize(target_values_.size());
   backend_.download(losses_, host_losses_.data());
   backend_.download(probabilities_, host_probabilities_.data());
 

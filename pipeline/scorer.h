@@ -3,10 +3,10 @@
 
 #include <cstdint>
 #include <memory>
-#include <span>
 #include <vector>
 
 #include "models/backend/backend.h"
+#include "pipeline/input_rule.h"
 
 namespace avsr::pipeline {
 
@@ -21,8 +21,9 @@ struct Score {
 class Scorer {
  public:
   Scorer(backend::Backend& backend, const backend::CrossEntropySpec& spec, int labels);
-  // logits: (B, T, V); steps, labels: (B).
-  Score score(const backend::Tensor& logits, const backend::Lengths& steps, std::span<const int> labels);
+  // logits: (B, T, V); steps: (B). The targets are the batch's labels; where it is mixed, both clips' by their shares,
+  // and an answer is correct that is the larger share's (Note [Mixup]).
+  Score score(const backend::Tensor& logits, const backend::Lengths& steps, const HostBatch& batch);
   // Of the last call: (B, T, V), the gradient of the mean loss.
   const backend::Tensor& gradient() const { return gradient_; }
 
@@ -31,7 +32,7 @@ class Scorer {
   std::shared_ptr<backend::CrossEntropy> kernel_;
   int labels_;
   backend::Tensor targets_, losses_, probabilities_, gradient_;
-  std::vector<float> one_hot_, host_losses_, host_probabilities_;
+  std::vector<float> target_values_, host_losses_, host_probabilities_;
 };
 
 // Index of the largest of `count` values; of equals the first.

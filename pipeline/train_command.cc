@@ -65,7 +65,10 @@ Reporter make_reporter() {
 bool choose_decodings(backend::Backend& backend, const RunSettings& run) {
   for (const char* name : {"audio", "video", "audiovisual"}) {
     const std::filesystem::path model = run.out / (std::string(name) + ".safetensors");
-    if (!std::filesystem::exists(model) || !models::read_model_header(model).decoding.is_null()) continue;
+    if (!std::filesystem::exists(model)) continue;
+    const models::ModelFile header = models::read_model_header(model);
+    if (!header.decoding.is_null() || header.config.word_boundary)
+      continue;  // which needs the word's place: no windows
     const auto tick = [&](int64_t done, int64_t total) {
       if (run.reporter.tick) run.reporter.tick(done, total, fmt::format("choosing the decoding of {}", name));
       return !stop_requested;

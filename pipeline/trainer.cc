@@ -157,7 +157,7 @@ class StageTrainer {
     while (loader.next(batch)) {
       backend::Lengths steps;
       const backend::Tensor& logits = step_.infer(batch, steps);
-      total += validation_scorer_.score(logits, steps, batch.labels);
+      total += validation_scorer_.score(logits, steps, batch);
       if (!tick(total.clips, loader.examples(), ", validation")) return std::nullopt;
     }
     return total;

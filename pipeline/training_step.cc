@@ -27,7 +27,7 @@ TrainingStep::Outcome TrainingStep::run(const HostBatch& batch, double rate, int
   arena.zero_gradients();
   backend::Lengths steps;
   const backend::Tensor& logits = network_->forward(inputs_.upload(batch), models::Mode::training, dropout_seed, steps);
-  Outcome outcome{scorer_.score(logits, steps, batch.labels)};
+  Outcome outcome{scorer_.score(logits, steps, batch)};
   if (!std::isfinite(outcome.score.loss_sum)) return outcome;
   network_->backward(scorer_.gradient());
   outcome.gradient_norm = optimizer_.step(rate, step);

@@ -186,7 +186,9 @@ int run_transcribe(const Arguments& arguments) {
       arguments, options, hidden, positions,
       "avsr transcribe MODEL FILE… --out DIR\n\nSlides a word model over each video (or sound file, for an audio "
       "model) "
-      "and writes the words with their times.\nOther files go on when one fails; the exit code then is 1.",
+      "and writes the words with their times.\nOther files go on when one fails; the exit code then is 1. A model "
+      "trained "
+      "with network.word_boundary is refused: nobody\nknows in a recording where its words are.",
       "avsr transcribe run/audiovisual.safetensors talk.mp4 --out text");
   if (parsed.help) return 0;
   check_wishes(wishes);
@@ -194,6 +196,7 @@ int run_transcribe(const Arguments& arguments) {
   io::require_output_folder(wishes.out);
   const auto backend = open_device_aloud(wishes.device);
   Recognizer recognizer(*backend, wishes.inputs[0]);
+  static_cast<void>(window_settings(recognizer, wishes.settings.hop_frames));  // refused before any file is opened
   wishes.settings.decoding = decoding_from_json(recognizer.decoding());
   if (parsed.has("unknown-below")) wishes.settings.decoding.unknown_below = unknown_below;
   wishes.settings.decoding.validate();

@@ -1,5 +1,7 @@
 #include "pipeline/word_sequence.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <numeric>
 #include <stdexcept>
@@ -64,6 +66,11 @@ nlohmann::json to_json(const models::WordDecoding& decoding) {
 }
 
 WindowSettings window_settings(const Recognizer& recognizer, int hop_frames) {
+  if (recognizer.config().word_boundary)
+    throw std::invalid_argument(fmt::format(
+        "{}: this model is told where the word begins and ends (word_boundary), which nobody knows in a recording: "
+        "transcribe with a model that was trained without; `avsr evaluate` runs this one",
+        recognizer.path()));
   WindowSettings settings;
   settings.window_frames = recognizer.rule().window_frames;
   settings.hop_frames = hop_frames;

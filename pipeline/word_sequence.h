@@ -26,7 +26,7 @@ int background_of(const std::vector<std::string>& labels);
 models::WordDecoding decoding_from_json(const nlohmann::json& json);  // null gives the defaults
 nlohmann::json to_json(const models::WordDecoding& decoding);
 
-// Settings of the windows that suit a model.
+// Settings of the windows that suit a model. Throws std::invalid_argument for a model that is told where the word is.
 WindowSettings window_settings(const Recognizer& recognizer, int hop_frames);
 
 // All windows of a prepared clip, finished.

@@ -97,6 +97,7 @@ void AugmentSettings::validate() const {
   require(contrast >= 0 && contrast <= 1, "contrast must lie between 0 and 1");
   require(speed >= 0 && speed <= 0.5, "speed must lie between 0 and 0.5");
   require(time_mask_frames >= 0, "time_mask_frames must not be negative");
+  require(mixup >= 0 && mixup <= 1, "mixup must lie between 0 and 1");
   require(audio_mask_seconds >= 0, "audio_mask_seconds must not be negative");
 }
 

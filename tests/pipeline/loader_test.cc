@@ -4,8 +4,10 @@
 #include <sched.h>
 #include <tuple>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <numeric>
 #include <set>
 #include <stdexcept>
 #include <thread>
@@ -20,7 +22,7 @@ namespace {
 class LoaderTest : public testing::Test {
  protected:
   LoaderTest() {
-    write_small_corpus(folder_.path(), true);
+    write_small_corpus(folder_.path(), true, true);
     dataset_ = Dataset::open(folder_.path(), "train", {});
     const Recipe recipe = small_recipe();
     rule_.geometry = recipe.data.geometry;
@@ -51,7 +53,26 @@ class LoaderTest : public testing::Test {
   LoaderSettings settings_;
 };
 
+// One pixel wide: how bright each frame of a clip is in the batch, in sums.
+std::vector<int> brightness(const HostBatch& batch, size_t clip) {
+  const size_t frame = batch.video.size() / static_cast<size_t>(batch.clips * batch.steps);
+  std::vector<int> sums;
+  for (int t = 0; t < batch.frames[clip]; ++t) {
+    const auto first =
+        batch.video.begin() +
+        static_cast<std::ptrdiff_t>((clip * static_cast<size_t>(batch.steps) + static_cast<size_t>(t)) * frame);
+    sums.push_back(std::accumulate(first, first + static_cast<std::ptrdiff_t>(frame), 0));
+  }
+  return sums;
+}
+
 void expect_equal(const HostBatch& a, const HostBatch& b) {
+  EXPECT_EQ(a.frames, b.frames);
+  EXPECT_EQ(a.word_boundary, b.word_boundary);
+  EXPECT_EQ(a.video_present, b.video_present);
+  EXPECT_EQ(a.audio_present, b.audio_present);
+  EXPECT_EQ(a.second_labels, b.second_labels);
+  EXPECT_EQ(a.own_share, b.own_share);
   EXPECT_EQ(a.sample_ids, b.sample_ids);
   EXPECT_EQ(a.labels, b.labels);
   EXPECT_EQ(a.video, b.video);
@@ -68,6 +89,107 @@ TEST_F(LoaderTest, BatchesDoNotDependOnWorkers) {
   ASSERT_EQ(one.size(), 5u);  // 27 examples: the last two of the shuffled epoch are dropped
   ASSERT_EQ(four.size(), one.size());
   for (size_t i = 0; i < one.size(); ++i) expect_equal(one[i], four[i]);
+}
+
+// Everything on: mixing, lengths, word boundaries and absent streams are keyed as all else.
+TEST_F(LoaderTest, MixedAndCroppedBatchesDoNotDependOnWorkersEither) {
+  models::NetworkConfig config = writer_->config();
+  config.word_boundary = true;
+  config.modality_dropout = {0.3f, 0.3f};
+  writer_ = std::make_unique<BatchWriter>(rule_, config);
+  settings_.augment.mixup = 0.4;
+  settings_.augment.variable_length = true;
+  settings_.workers = 1;
+  const auto one = load();
+  settings_.workers = 4;
+  settings_.first_batch = 2;
+  const auto four = load();
+  ASSERT_EQ(four.size(), one.size() - 2);
+  for (size_t i = 0; i < four.size(); ++i) expect_equal(one[i + 2], four[i]);
+  std::set<int> lengths;
+  int no_video = 0, no_audio = 0;
+  for (const HostBatch& batch : one) {
+    lengths.insert(batch.frames.begin(), batch.frames.end());
+    for (size_t b = 0; b < 5; ++b) {
+      no_video += batch.video_present[b] == 0;
+      no_audio += batch.audio_present[b] == 0;
+      EXPECT_TRUE(batch.video_present[b] || batch.audio_present[b]);
+      EXPECT_NE(batch.second_labels[b], -1);
+    }
+  }
+  EXPECT_GT(lengths.size(), 3u);
+  EXPECT_GT(no_video, 0);
+  EXPECT_GT(no_audio, 0);
+  settings_.training = false;  // none of it in validation but the boundary
+  settings_.first_batch = 0;
+  for (const HostBatch& batch : load()) {
+    EXPECT_TRUE(batch.own_share.empty());
+    EXPECT_TRUE(batch.video_present.empty());
+    EXPECT_EQ(std::set<int>(batch.frames.begin(), batch.frames.end()), std::set<int>{kSmallFrames});
+  }
+}
+
+// The clips' words lie from frame 10 to 17.5; those of the sentence are cut with their middles in the window's.
+TEST_F(LoaderTest, TellsWhereTheWordIs) {
+  models::NetworkConfig config = writer_->config();
+  config.word_boundary = true;
+  writer_ = std::make_unique<BatchWriter>(rule_, config);
+  settings_.training = false;
+  int checked = 0;
+  for (const HostBatch& batch : load())
+    for (size_t b = 0; b < static_cast<size_t>(batch.clips); ++b) {
+      const Sample& sample = dataset_->samples()[static_cast<size_t>(batch.sample_ids[b])];
+      std::vector<int> inside;
+      for (int t = 0; t < batch.steps; ++t)
+        if (batch.word_boundary[b * static_cast<size_t>(batch.steps) + static_cast<size_t>(t)] == 1)
+          inside.push_back(t);
+      if (sample.whole) {
+        EXPECT_EQ(inside, (std::vector<int>{10, 11, 12, 13, 14, 15, 16}));
+      }
+      if (sample.key == "sentence/0") {  // 0.2 to 0.4 s
+        EXPECT_EQ(inside, (std::vector<int>{12, 13, 14, 15, 16}));
+      }
+      ++checked;
+    }
+  EXPECT_EQ(checked, 27);
+}
+
+// A clip cropped in time is a piece of the uncropped one, in both streams, and the flags move with it.
+TEST_F(LoaderTest, VariableLengthKeepsTheWord) {
+  models::NetworkConfig config = writer_->config();
+  config.word_boundary = true;
+  writer_ = std::make_unique<BatchWriter>(rule_, config);
+  settings_.noise = nullptr;
+  const auto whole = load();
+  settings_.augment.variable_length = true;
+  const auto cropped = load();
+  for (size_t i = 0; i < whole.size(); ++i)
+    for (size_t b = 0; b < 5; ++b) {
+      ASSERT_EQ(whole[i].sample_ids[b], cropped[i].sample_ids[b]);
+      const auto flags = [&](const HostBatch& batch) {
+        const auto first = batch.word_boundary.begin() + static_cast<std::ptrdiff_t>(b) * batch.steps;
+        return std::vector<float>(first, first + batch.frames[b]);
+      };
+      const auto all = flags(whole[i]), kept = flags(cropped[i]);
+      EXPECT_EQ(std::count(all.begin(), all.end(), 1.f), std::count(kept.begin(), kept.end(), 1.f));
+      const auto brightness_of_all = brightness(whole[i], b), brightness_of_kept = brightness(cropped[i], b);
+      EXPECT_NE(std::search(brightness_of_all.begin(), brightness_of_all.end(), brightness_of_kept.begin(),
+                            brightness_of_kept.end()),
+                brightness_of_all.end());
+      EXPECT_EQ(cropped[i].samples[b], cropped[i].frames[b] * io::kSamplesPerFrame);
+    }
+}
+
+TEST_F(LoaderTest, RefusesClipsWhoseWordTimesItNeeds) {
+  write_small_corpus(folder_.path(), true, false);
+  dataset_ = Dataset::open(folder_.path(), "train", {});
+  settings_.augment.variable_length = true;
+  try {
+    load();
+    FAIL() << "loaded";
+  } catch (const std::runtime_error& error) {
+    EXPECT_NE(std::string(error.what()).find("data.augment.variable_length needs"), std::string::npos) << error.what();
+  }
 }
 
 TEST_F(LoaderTest, AnEpochCanBeEnteredAtAnyBatch) {

@@ -40,13 +40,15 @@ io::Clip make_clip(const std::string& key, const std::string& split, const std::
 
 }  // namespace
 
-void write_small_corpus(const std::string& folder, bool sentences) {
+void write_small_corpus(const std::string& folder, bool sentences, bool word_times) {
   io::ShardWriter writer(folder, "small");
   const auto add = [&](const std::string& split, const std::string& letter, int talkers, int takes) {
     for (int talker = 0; talker < talkers; ++talker)
       for (int take = 0; take < takes; ++take) {
         const std::string name = fmt::format("{}{}", letter, talker);
-        writer.add(make_clip(fmt::format("{}-{}-{}", split, name, take), split, name, take % 2, kSmallFrames));
+        io::Clip clip = make_clip(fmt::format("{}-{}-{}", split, name, take), split, name, take % 2, kSmallFrames);
+        if (word_times) clip.words = {{clip.label, 0.4, 0.7}};
+        writer.add(clip);
       }
   };
   add("train", "t", 4, 6);
