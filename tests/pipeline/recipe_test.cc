@@ -5,10 +5,14 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <map>
+#include <memory>
 #include <sstream>
 #include <stdexcept>
 
 #include "io/atomic_file.h"
+#include "models/model_file.h"
+#include "pipeline/device.h"
 #include "tests/pipeline/small_corpus.h"
 
 namespace avsr::pipeline {
@@ -34,8 +38,37 @@ std::string complaint(const std::string& yaml, const std::vector<std::string>& o
 
 TEST(Recipe, BuiltInOnesParse) {
   for (const auto& [name, text] : built_in_recipes()) EXPECT_EQ(parse_recipe(text, name).name, name);
-  for (const char* name : {"demo", "words-small", "words-full", "lrw-paper"})
+  for (const char* name : {"demo", "words-small", "words-modern", "words-full", "lrw-paper", "lrw-modern"})
     EXPECT_EQ(built_in_recipes().count(name), 1u) << name;
+}
+
+// Each stage's network is one that can be, has what the stage trains, and what is loaded fits where it goes.
+TEST(Recipe, StagesOfBuiltInOnesFitTogether) {
+  const auto backend = open_device({"cpu", 1});
+  for (const auto& [name, text] : built_in_recipes()) {
+    const Recipe recipe = parse_recipe(text, name);
+    std::map<std::string, std::unique_ptr<models::Network>> networks;
+    for (const Stage& stage : recipe.stages) {
+      SCOPED_TRACE(name + ": " + stage.name);
+      auto network = models::declare_network(*backend, network_of(recipe, stage, 20));
+      EXPECT_NO_THROW(network->parameters().train_only(stage.train));
+      for (const Load& load : stage.load)
+        EXPECT_NO_THROW(models::check_parts(networks.at(load.from)->parameters(), network->parameters(), load.parts));
+      networks[stage.name] = std::move(network);
+    }
+  }
+}
+
+TEST(Recipe, ModernOneHasWhatItsTextSays) {
+  const Recipe recipe = load_recipe("lrw-modern");
+  EXPECT_EQ(recipe.network.video.blocks, (std::vector<int>{2, 2, 2, 2}));
+  EXPECT_TRUE(recipe.data.augment.variable_length);
+  EXPECT_DOUBLE_EQ(recipe.data.augment.mixup, 0.4);
+  EXPECT_GT(recipe.data.augment.time_mask_probability, 0);
+  for (const Stage& stage : recipe.stages) {
+    EXPECT_FLOAT_EQ(stage.loss.label_smoothing, 0.1f);
+    EXPECT_EQ(stage.optimizer.kind, Optimizer::Kind::adamw);
+  }
 }
 
 TEST(Recipe, PaperScheduleIsThePapers) {
@@ -88,8 +121,9 @@ std::vector<std::string> known_keys(const std::string& mapping) {
 
 TEST(Recipe, EveryKeyIsDocumented) {
   const std::string reference = io::read_text_file(AVSR_SOURCE_DIR "/docs/recipes.md");
-  for (const char* mapping : {"", "network.", "network.video.", "network.audio.", "network.recurrent.", "data.",
-                              "data.augment.", "data.noise.", "stages.join.", "stages.join.optimizer."})
+  for (const char* mapping :
+       {"", "network.", "network.video.", "network.audio.", "network.recurrent.", "network.ms_tcn.",
+        "network.modality_dropout.", "data.", "data.augment.", "data.noise.", "stages.join.", "stages.join.optimizer."})
     for (const std::string& key : known_keys(mapping))
       EXPECT_NE(reference.find(fmt::format("`{}`", key)), std::string::npos) << mapping << key;
 }
@@ -108,6 +142,28 @@ TEST(Recipe, WrongValuesAreRefused) {
   EXPECT_THAT(complaint("name: [unclosed"), HasSubstr("my.yaml:1:"));
   EXPECT_THAT(complaint("- a\n- b\n"), HasSubstr("mapping"));
   EXPECT_THAT(complaint("name: x\n"), HasSubstr("'stages'"));
+}
+
+TEST(Recipe, WhatCannotBeTogetherIsRefused) {
+  EXPECT_THAT(complaint(small_recipe_text(), {"data.augment.mixup=0.2", "data.normalisation=per_clip"}),
+              HasSubstr("one scale for all clips"));
+  EXPECT_THAT(complaint(small_recipe_text(), {"data.augment.mixup=1.5"}), HasSubstr("mixup must lie"));
+  EXPECT_THAT(complaint(small_recipe_text(), {"data.augment.variable_length=true", "stages.v-rec.middle_steps=3"}),
+              HasSubstr("the word in the middle"));
+  EXPECT_THAT(
+      complaint(small_recipe_text(), {"network.modality_dropout.video=0.6", "network.modality_dropout.audio=0.6"}),
+      HasSubstr("more than all clips"));
+}
+
+TEST(Recipe, NetworksGetWhatTheirKindReads) {
+  const Recipe recipe = small_recipe({"network.word_boundary=true", "network.modality_dropout.video=0.25",
+                                      "network.ms_tcn.branch_width=4", "stages.v-rec.back_end=ms_tcn"});
+  EXPECT_FALSE(network_of(recipe, recipe.stages[0], 2).word_boundary) << "of temporal_conv";
+  EXPECT_TRUE(network_of(recipe, recipe.stages[1], 2).word_boundary);
+  EXPECT_FALSE(network_of(recipe, recipe.stages[1], 2).modality_dropout.used());
+  EXPECT_EQ(network_of(recipe, recipe.stages[3], 2).back_end, models::BackEnd::ms_tcn);
+  EXPECT_EQ(network_of(recipe, recipe.stages[3], 2).ms_tcn.branch_width, 4);
+  EXPECT_FLOAT_EQ(network_of(recipe, recipe.stages[4], 2).modality_dropout.video, 0.25f);
 }
 
 TEST(Recipe, StagesLoadOnlyFromEarlierOnes) {
