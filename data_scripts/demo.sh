@@ -46,7 +46,7 @@ cat <<END
 Look at:  $out/report/noise-curve.svg     accuracy against noise, for sound, lips and both
           $out/report/results.md, .json   the table
           $out/data/quality.html          the mouth crops and what went wrong with them
-          $out/run/*/log.jsonl            every epoch of every stage
+          $out/run/report.html            the training, stage by stage (numbers: $out/run/*/log.jsonl)
 Next:     ./run avsr transcribe $out/run/audiovisual.safetensors YOUR.mp4 --out text    (20 words only!)
           ./run avsr prepare LRW_OR_GRID_FOLDER --out data && ./run avsr train words-small --data data --out run
 END

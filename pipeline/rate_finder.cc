@@ -139,6 +139,8 @@ std::optional<RateSuggestion> suggest_rate(const RateTest& test) {
 Recipe without_regularisation(Recipe recipe) {
   for (models::RecurrentConfig* layers : {&recipe.network.recurrent, &recipe.network.fusion})
     layers->input_dropout = layers->hidden_dropout = 0;
+  recipe.network.ms_tcn.dropout = 0;
+  recipe.network.modality_dropout = {};
   recipe.data.augment = {.random_crop = false, .flip_probability = 0};
   recipe.data.shift_frames = 0;
   recipe.data.noise_levels_db.clear();
