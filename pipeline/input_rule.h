@@ -40,7 +40,10 @@ std::optional<preprocessing::PixelStatistics> measure_pixels(const Dataset& trai
 
 // One batch in host memory: B clips, padded with zeros to the longest.
 struct HostBatch {
-  int clips = 0, steps = 0;    // B, T
+  int clips = 0, steps = 0;  // B, T
+  // A batch may be computed in parts, one after the other: clips of all parts, and whether this is the last one.
+  int whole_clips = 0;
+  bool ends_batch = true;
   std::vector<uint8_t> video;  // (B, T, H, W)
   std::vector<float> video_scale, video_shift;
   std::vector<int> frames;              // (B): valid frames

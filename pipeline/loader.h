@@ -20,6 +20,7 @@ namespace avsr::pipeline {
 
 struct LoaderSettings {
   int batch = 36;
+  int parts = 1;  // that a batch comes in, as even as they can be; fewer where it has fewer clips
   uint64_t seed = 1;
   int epoch = 0;
   bool training = false;  // shuffled and augmented; an incomplete last batch is dropped unless it is the only one
@@ -30,7 +31,7 @@ struct LoaderSettings {
   bool freeze_frames = false;                    // every frame is replaced by the clip's first
   int first_batch = 0;                           // batches before it are skipped
   int workers = 0;                               // 0: half of the cores, at least one
-  int ahead = 0;                                 // batches made ahead; 0: twice the workers
+  int ahead = 0;                                 // parts made ahead; 0: twice the workers
 };
 
 // What the recipe says of a stage's batches. seed, epoch, noise, first_batch and workers are the caller's.
@@ -46,7 +47,7 @@ class Loader {
 
   int batches() const;   // of the epoch, skipped ones included
   int examples() const;  // in these batches
-  // The next batch in order; false at the end. Rethrows what a worker threw.
+  // The next batch, or part of one, in order; false at the end. Rethrows what a worker threw.
   bool next(HostBatch& batch);
   // Wall-clock seconds that next() has waited for the workers: the computation had nothing to do in them.
   double waited_seconds() const;

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "preprocessing/random.h"
+
 namespace avsr::pipeline {
 namespace {
 
@@ -22,17 +24,34 @@ TrainingStep::TrainingStep(backend::Backend& backend, const Recipe& recipe, cons
   network_->set_statistics_move(stage.statistics_move);
 }
 
-TrainingStep::Outcome TrainingStep::run(const HostBatch& batch, double rate, int64_t step, uint64_t dropout_seed) {
+void TrainingStep::launch(const HostBatch& part, uint64_t dropout_seed) {
   layers::ParameterArena& arena = network_->parameters();
-  arena.zero_gradients();
+  if (launched_ == 0) arena.zero_gradients();
+  const uint64_t seed = launched_ == 0 ? dropout_seed : preprocessing::derive_key(dropout_seed, launched_);
   backend::Lengths steps;
-  const backend::Tensor& logits = network_->forward(inputs_.upload(batch), models::Mode::training, dropout_seed, steps);
-  Outcome outcome{scorer_.score(logits, steps, batch)};
-  if (!std::isfinite(outcome.score.loss_sum)) return outcome;
-  network_->backward(scorer_.gradient());
-  outcome.gradient_norm = optimizer_.step(rate, step);
-  if (std::isfinite(outcome.gradient_norm)) arena.touch_trainable();
+  const backend::Tensor& logits = network_->forward(inputs_.upload(part), models::Mode::training, seed, steps);
+  scorer_.launch(logits, steps, part);
+  backend::Tensor& gradient = scorer_.gradient();  // of the part's mean
+  if (part.clips != part.whole_clips)
+    arena.backend().scale(gradient, static_cast<float>(part.clips) / static_cast<float>(part.whole_clips));
+  network_->backward(gradient);
+  ++launched_;
+}
+
+TrainingStep::Outcome TrainingStep::finish(double rate, int64_t step) {
+  launched_ = 0;
+  optimizer_.launch_norm();
+  // The only place where a step waits for the device: all that can be asked for without an answer is under way.
+  const Outcome outcome{scorer_.read(), optimizer_.norm()};
+  if (!std::isfinite(outcome.score.loss_sum) || !std::isfinite(outcome.gradient_norm)) return outcome;
+  optimizer_.step(rate, step, outcome.gradient_norm);
+  network_->parameters().touch_trainable();
   return outcome;
+}
+
+TrainingStep::Outcome TrainingStep::run(const HostBatch& batch, double rate, int64_t step, uint64_t dropout_seed) {
+  launch(batch, dropout_seed);
+  return finish(rate, step);
 }
 
 const backend::Tensor& TrainingStep::infer(const HostBatch& batch, backend::Lengths& steps) {
