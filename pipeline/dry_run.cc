@@ -63,7 +63,8 @@ StagePlan plan_stage(backend::Backend& backend, const Recipe& recipe, const Stag
   rule.geometry = recipe.data.geometry;
   rule.normalisation = recipe.data.normalisation;
   const bool cpu = backend.name() == "cpu";
-  plan.measured_clips = cpu ? std::min(stage.batch, kClipsOnCpu) : stage.batch;
+  const int at_once = clips_of_part(stage);
+  plan.measured_clips = cpu ? std::min(at_once, kClipsOnCpu) : at_once;
   TrainingStep step(backend, recipe, stage, rule, data.labels);
   layers::ParameterArena& arena = step.parameters();
   plan.parameters = arena.count();
@@ -82,7 +83,7 @@ StagePlan plan_stage(backend::Backend& backend, const Recipe& recipe, const Stag
   const size_t of_measured = backend.memory().peak;
   const double per_clip =
       plan.measured_clips > 1 ? static_cast<double>(of_measured - of_one) / (plan.measured_clips - 1) : 0;
-  plan.bytes = of_measured + static_cast<size_t>(per_clip * (stage.batch - plan.measured_clips));
+  plan.bytes = of_measured + static_cast<size_t>(per_clip * (at_once - plan.measured_clips));
   const double training = train(plan.measured_clips, 3);
   backend::Lengths lengths;
   const HostBatch batch = batch_of(step, plan.measured_clips, data.frames, data.labels);
@@ -141,9 +142,10 @@ std::string text_of(const StagePlan& plan) {
   text += fmt::format("  frozen       {}{}\n",
                       plan.frozen.empty() ? "nothing" : fmt::format("{}", fmt::join(plan.frozen, " ")),
                       stage.statistics_move && !plan.frozen.empty() ? " (their batch-norm statistics move)" : "");
-  text += fmt::format("  steps        {} an epoch, batches of {} clips; {} epochs{}\n", plan.steps_per_epoch,
-                      stage.batch, stage.epochs,
-                      stage.patience > 0 ? fmt::format(" at most, fewer after {} without gain", stage.patience) : "");
+  text +=
+      fmt::format("  steps        {} an epoch, batches of {} clips{}; {} epochs{}\n", plan.steps_per_epoch, stage.batch,
+                  stage.accumulate > 1 ? fmt::format(" in {} parts", stage.accumulate) : "", stage.epochs,
+                  stage.patience > 0 ? fmt::format(" at most, fewer after {} without gain", stage.patience) : "");
   text += fmt::format("  memory       about {:.1f} GiB of the device\n", static_cast<double>(plan.bytes) / kGib);
   text += fmt::format("  time         {} ({:.1f} clips/s; measured on a batch of {})\n", long_duration(plan.seconds),
                       plan.training_clips_per_second, plan.measured_clips);

@@ -24,15 +24,15 @@ struct StagePlan {
   int64_t parameters = 0, trained_parameters = 0;
   std::vector<std::string> trained, frozen;  // parameter paths, at most two components deep
   int64_t steps_per_epoch = 0;
-  size_t bytes = 0;        // of the device at the stage's batch, optimizer state and activations included
+  size_t bytes = 0;  // of the device at the largest part of the stage's batch, optimizer state and activations included
   int measured_clips = 0;  // in the batch that was timed
   double training_clips_per_second = 0, inference_clips_per_second = 0;
   double seconds = 0;  // of all its epochs, validation included
 };
 
-// Builds every stage's network and times one step of it after a first one: full batches on a GPU, a few clips on the
-// CPU, whose memory and time at the stage's batch are what they grow to per clip. Input pixels are as large as the
-// recipe's network wants. Throws like run_schedule() for a recipe that cannot be trained.
+// Builds every stage's network and times one step of it after a first one: full parts of batches on a GPU, a few clips
+// on the CPU, whose memory and time at a whole part of a batch are what they grow to per clip. Input pixels are as
+// large as the recipe's network wants. Throws like run_schedule() for a recipe that cannot be trained.
 std::vector<StagePlan> plan_stages(backend::Backend& backend, const Recipe& recipe, const DataSize& data,
                                    const std::function<void(const std::string&)>& say = {});
 

@@ -111,7 +111,8 @@ BatchWriter::BatchWriter(const InputRule& rule, const models::NetworkConfig& con
 
 void BatchWriter::begin(const std::vector<int>& frames, HostBatch& batch) const {
   const size_t count = frames.size();
-  batch.clips = static_cast<int>(count);
+  batch.clips = batch.whole_clips = static_cast<int>(count);
+  batch.ends_batch = true;
   batch.frames = frames;
   batch.steps = *std::max_element(frames.begin(), frames.end());
   batch.labels.assign(count, -1);

@@ -43,8 +43,11 @@ std::optional<preprocessing::PixelStatistics> measure_pixels(const Dataset& trai
 
 // One batch in host memory: B clips, padded with zeros to the longest.
 struct HostBatch {
-  int clips = 0, steps = 0;    // B, T
-  int whole_clips = 0;         // where this is a rank's part of a batch: clips of the whole; 0: it is no part
+  int clips = 0, steps = 0;  // B, T
+  // A batch may be computed in parts, one after the other and on several ranks: clips of all parts, and whether this is
+  // a rank's last one.
+  int whole_clips = 0;
+  bool ends_batch = true;
   std::vector<uint8_t> video;  // (B, T, H, W)
   std::vector<float> video_scale, video_shift;
   std::vector<int> frames;              // (B): valid frames

@@ -116,8 +116,9 @@ std::string first_not_finite(models::Network& network) {
 }
 
 bool all_finite(layers::ParameterArena& arena) {
-  return std::isfinite(arena.backend().sum_of_squares(arena.values())) &&
-         std::isfinite(arena.backend().sum_of_squares(arena.statistics()));
+  backend::Tensor norm;
+  arena.backend().norm(std::vector{arena.values(), arena.statistics()}, norm);
+  return std::isfinite(arena.backend().values(norm).front());
 }
 
 }  // namespace avsr::pipeline

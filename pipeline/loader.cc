@@ -32,6 +32,25 @@ std::vector<int> order_of(const Dataset& dataset, const LoaderSettings& settings
   return order;
 }
 
+// What comes as one: a stretch of the order that is a batch or a part of one.
+struct Piece {
+  size_t first, last;
+  int whole_clips;
+  bool ends_batch;
+};
+
+std::vector<Piece> pieces_of(size_t examples, const LoaderSettings& settings) {
+  std::vector<Piece> pieces;
+  for (size_t start = 0; start < examples; start += static_cast<size_t>(settings.batch)) {
+    const size_t size = std::min(examples - start, static_cast<size_t>(settings.batch));
+    const size_t parts = std::min(size, static_cast<size_t>(settings.parts));
+    for (size_t p = 0; p < parts; ++p)
+      pieces.push_back(
+          {start + size * p / parts, start + size * (p + 1) / parts, static_cast<int>(size), p + 1 == parts});
+  }
+  return pieces;
+}
+
 }  // namespace
 
 struct Loader::Impl {
@@ -41,12 +60,11 @@ struct Loader::Impl {
         settings(given),
         order(order_of(data, given)),
         maker(data, batch_writer, settings, order) {
-    const auto size = static_cast<size_t>(settings.batch);
-    batches = static_cast<int>((order.size() + size - 1) / size);
+    pieces = pieces_of(order.size(), settings);
     if (settings.workers <= 0) settings.workers = std::max(1, allowed_cores() / 2);
     settings.workers = std::min(settings.workers, io::kMostWorkers);
     if (settings.ahead <= 0) settings.ahead = 2 * settings.workers;
-    next_made = next_taken = settings.first_batch;
+    next_made = next_taken = settings.first_batch * std::min(settings.parts, settings.batch);
     threads = io::start_threads(settings.workers, [this] {
       free_this_thread();
       work();
@@ -66,8 +84,8 @@ struct Loader::Impl {
       int index = 0;
       {
         std::unique_lock lock(mutex);
-        changed.wait(lock, [this] { return stop || next_made >= batches || next_made < next_taken + settings.ahead; });
-        if (stop || next_made >= batches) return;
+        changed.wait(lock, [this] { return stop || next_made >= count() || next_made < next_taken + settings.ahead; });
+        if (stop || next_made >= count()) return;
         index = next_made++;
       }
       HostBatch batch;
@@ -85,16 +103,18 @@ struct Loader::Impl {
     }
   }
 
+  int count() const { return static_cast<int>(pieces.size()); }
+
   void fill(int index, HostBatch& batch) const {
-    const size_t first = static_cast<size_t>(index) * static_cast<size_t>(settings.batch);
-    const size_t whole = std::min(order.size() - first, static_cast<size_t>(settings.batch));
-    const auto [begin, end] = settings.ranks.part_of(whole);
-    batch.whole_clips = static_cast<int>(whole);
-    if (begin == end) return;
-    const std::span<const int> part(order.data() + first + begin, end - begin);
+    const Piece& piece = pieces[static_cast<size_t>(index)];
+    const auto [begin, end] = settings.ranks.part_of(piece.last - piece.first);
+    const std::span<const int> part(order.data() + piece.first + begin, end - begin);
     std::vector<int> frames;
     for (const int sample : part) frames.push_back(maker.frames(sample));
-    writer.begin(frames, batch);
+    if (!part.empty()) writer.begin(frames, batch);
+    batch.whole_clips = piece.whole_clips;
+    batch.ends_batch = piece.ends_batch;
+    if (part.empty()) return;
     for (size_t i = 0; i < part.size(); ++i) maker.make(part[i], static_cast<int>(i), batch);
     maker.mix_pairs(index, batch);
   }
@@ -104,7 +124,7 @@ struct Loader::Impl {
   LoaderSettings settings;
   std::vector<int> order;
   ExampleMaker maker;
-  int batches = 0;
+  std::vector<Piece> pieces;
 
   std::mutex mutex;
   std::condition_variable changed;
@@ -117,7 +137,9 @@ struct Loader::Impl {
 
 LoaderSettings loader_settings_of(const Recipe& recipe, const Stage& stage, bool training) {
   LoaderSettings settings;
-  settings.batch = stage.batch;
+  // Validation has the memory of a part, and no steps to take.
+  settings.batch = training ? stage.batch : clips_of_part(stage);
+  settings.parts = training ? stage.accumulate : 1;
   settings.training = training;
   settings.augment = recipe.data.augment;
   settings.shift_frames = recipe.data.shift_frames;
@@ -133,12 +155,15 @@ Loader::Loader(const Dataset& dataset, const BatchWriter& writer, const LoaderSe
 Loader::~Loader() = default;
 
 double Loader::waited_seconds() const { return impl_->waited_seconds; }
-int Loader::batches() const { return impl_->batches; }
+int Loader::batches() const {
+  const size_t size = static_cast<size_t>(impl_->settings.batch);
+  return static_cast<int>((impl_->order.size() + size - 1) / size);
+}
 int Loader::examples() const { return static_cast<int>(impl_->order.size()); }
 
 bool Loader::next(HostBatch& batch) {
   std::unique_lock lock(impl_->mutex);
-  if (impl_->next_taken >= impl_->batches) return false;
+  if (impl_->next_taken >= impl_->count()) return false;
   const auto start = std::chrono::steady_clock::now();
   impl_->changed.wait(lock, [this] { return impl_->made.count(impl_->next_taken) > 0; });
   impl_->waited_seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

@@ -21,6 +21,7 @@ namespace avsr::pipeline {
 
 struct LoaderSettings {
   int batch = 36;
+  int parts = 1;  // that a batch comes in, as even as they can be; fewer where it has fewer clips
   uint64_t seed = 1;
   int epoch = 0;
   bool training = false;  // shuffled and augmented; an incomplete last batch is dropped unless it is the only one
@@ -32,7 +33,7 @@ struct LoaderSettings {
   int first_batch = 0;                           // batches before it are skipped
   Ranks ranks;                                   // each makes its part of every batch; it may be empty
   int workers = 0;                               // 0: half of the cores, at least one
-  int ahead = 0;                                 // batches made ahead; 0: twice the workers
+  int ahead = 0;                                 // parts made ahead; 0: twice the workers
 };
 
 // What the recipe says of a stage's batches. seed, epoch, noise, first_batch and workers are the caller's.
@@ -48,7 +49,7 @@ class Loader {
 
   int batches() const;   // of the epoch, skipped ones included
   int examples() const;  // in these batches, those of other ranks included
-  // The next batch in order; false at the end. Rethrows what a worker threw.
+  // The next batch, or part of one, in order; false at the end. Rethrows what a worker threw.
   bool next(HostBatch& batch);
   // Wall-clock seconds that next() has waited for the workers: the computation had nothing to do in them.
   double waited_seconds() const;

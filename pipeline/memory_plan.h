@@ -15,22 +15,24 @@ namespace avsr::pipeline {
 
 struct MemoryPlan {
   size_t needed = 0, total = 0;  // bytes
-  int batch = 0;                 // clips
-  int fitting_batch = 0;         // most clips that the device has room for; 0: not even one
-  bool fits() const { return fitting_batch >= batch; }
-  std::string text() const;  // "about 12.3 of 79.2 GiB for batches of 128 clips"
+  int clips = 0;                 // at once: of the largest part of a batch
+  int fitting_clips = 0;         // the most that the device has room for; 0: not even one
+  bool fits() const { return fitting_clips >= clips; }
+  std::string text() const;  // "about 12.3 of 79.2 GiB for 128 clips at once"
 };
 
 // frames: of the longest clip. Training and validation take a batch each. No value on a device that cannot rehearse.
 std::optional<MemoryPlan> plan_memory(const backend::Backend& backend, const Recipe& recipe, const Stage& stage,
                                       const InputRule& rule, int labels, int frames);
-// Says what the stage takes where each of `ranks` has its part of a batch. Throws std::runtime_error with the batch
-// that would do where it does not fit.
+// Says what the stage takes where each of `ranks` has its share of every part of a batch. Throws std::runtime_error
+// with the parts that would do where it does not fit.
 void require_memory(const backend::Backend& backend, const Recipe& recipe, const Stage& stage, const InputRule& rule,
                     int labels, int frames, const std::function<void(const std::string&)>& say, int ranks = 1);
 
-// Most clips of a batch that fit into `room` bytes, when one clip needs `one` and `batch` clips need `needed`; less
-// than batch where needed is more than room.
-int fitting_batch(size_t room, size_t one, size_t needed, int batch);
+// Most clips at once that fit into `room` bytes, when one clip needs `one` and `clips` clips need `needed`; less than
+// clips where needed is more than room.
+int fitting_clips(size_t room, size_t one, size_t needed, int clips);
+// What to do where only `fitting` clips of the stage's batch fit at once.
+std::string parts_that_fit(const Stage& stage, int fitting);
 
 }  // namespace avsr::pipeline

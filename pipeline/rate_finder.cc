@@ -44,9 +44,11 @@ class RateTester {
       wanted.epoch = epoch;
       wanted.workers = settings_.workers;
       Loader loader(*settings_.training, step_.writer(), wanted);
-      HostBatch batch;
-      while (!done() && loader.next(batch)) {
-        train(batch);
+      HostBatch part;
+      while (!done() && loader.next(part)) {
+        step_.launch(part, preprocessing::derive_key(recipe_.seed, index_));
+        if (!part.ends_batch) continue;
+        finish_step();
         if (settings_.reporter.tick)
           settings_.reporter.tick(index_ * stage_.batch, static_cast<int64_t>(range_.steps) * stage_.batch,
                                   "trying rates");
@@ -62,9 +64,9 @@ class RateTester {
     return range_.lowest * std::pow(range_.highest / range_.lowest, static_cast<double>(index_) / (range_.steps - 1));
   }
 
-  void train(const HostBatch& batch) {
+  void finish_step() {
     const double now = rate();
-    const auto outcome = step_.run(batch, now, index_ + 1, preprocessing::derive_key(recipe_.seed, index_));
+    const auto outcome = step_.finish(now, index_ + 1);
     ++index_;
     const double loss = outcome.score.loss();
     test_.diverged = !std::isfinite(loss) || !std::isfinite(outcome.gradient_norm);

@@ -4,9 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
-#include <numbers>
 #include <set>
 #include <stdexcept>
 
@@ -18,11 +16,6 @@
 
 namespace avsr::pipeline {
 namespace {
-
-constexpr std::pair<Decay, const char*> kDecayNames[] = {
-    {Decay::constant, "constant"}, {Decay::paper, "paper"}, {Decay::cosine, "cosine"}, {Decay::one_cycle, "one_cycle"}};
-constexpr std::pair<Optimizer::Kind, const char*> kOptimizerNames[] = {
-    {Optimizer::Kind::adam, "adam"}, {Optimizer::Kind::adamw, "adamw"}, {Optimizer::Kind::sgd, "sgd"}};
 
 void read_recurrent(const YAML::Node& node, const std::string& origin, const std::string& where,
                     models::RecurrentConfig& config) {
@@ -156,23 +149,6 @@ void read_data(const YAML::Node& node, const std::string& origin, DataSettings& 
                          preprocessing::to_string(data.normalisation)));
 }
 
-Optimizer read_optimizer(const YAML::Node& node, const std::string& origin) {
-  Optimizer optimizer;
-  if (!node) return optimizer;
-  if (node.IsScalar()) {  // only its name
-    YAML::Node map;
-    map["kind"] = node;
-    return read_optimizer(map, origin);
-  }
-  StrictMap map(node, origin, "optimizer");
-  map.read_enum("kind", optimizer.kind, kOptimizerNames);
-  map.read("weight_decay", optimizer.weight_decay, 0.f, 1.f);
-  map.read("momentum", optimizer.momentum, 0.f, 1.f);
-  map.read("clip_norm", optimizer.clip_norm, 0.f, 1e9f);
-  map.finish();
-  return optimizer;
-}
-
 std::vector<Load> read_loads(const YAML::Node& node, const std::string& origin, const std::set<std::string>& earlier) {
   std::vector<Load> loads;
   if (!node) return loads;
@@ -191,6 +167,25 @@ std::vector<Load> read_loads(const YAML::Node& node, const std::string& origin, 
     loads.push_back(std::move(load));
   }
   return loads;
+}
+
+// Settings of the rate that are right one by one and senseless together.
+void check_rate(const YAML::Node& node, const std::string& origin, const Stage& stage) {
+  const auto refuse = [&](const std::string& why) {
+    complain(node, origin, fmt::format("stage '{}': {}", stage.name, why));
+  };
+  if (stage.warm_up >= stage.epochs)
+    refuse(fmt::format("warm_up takes {} of its {} epochs: the rate would never reach {}", stage.warm_up, stage.epochs,
+                       stage.rate));
+  if (stage.warm_up > 0 && stage.decay.kind == Decay::Kind::one_cycle)
+    refuse("one_cycle begins with a warm-up of its own: leave out warm_up, or choose decay cosine");
+  if (stage.decay.lowest > stage.rate)
+    refuse(fmt::format("the decay's lowest rate, {}, is above the rate, {}", stage.decay.lowest, stage.rate));
+  if (stage.decay.kind == Decay::Kind::plateau && stage.patience > 0 && stage.patience <= stage.decay.patience)
+    refuse(
+        fmt::format("it would end after {} epochs without a better result, before the plateau's {} lower the rate: "
+                    "make patience larger than decay.patience",
+                    stage.patience, stage.decay.patience));
 }
 
 Stage read_stage(const YAML::Node& node, const std::string& origin, const std::set<std::string>& earlier) {
@@ -216,11 +211,18 @@ Stage read_stage(const YAML::Node& node, const std::string& origin, const std::s
                          stage.name));
   stage.optimizer = read_optimizer(map.node("optimizer"), origin);
   map.read("rate", stage.rate, 1e-9, 10.0);
-  map.read_enum("decay", stage.decay, kDecayNames);
+  stage.decay = read_decay(map.node("decay"), origin);
+  map.read("warm_up", stage.warm_up, 0.0, 1e5);
   map.read("batch", stage.batch, 1, 65536);
+  map.read("accumulate", stage.accumulate, 1, 65536);
+  if (stage.accumulate > stage.batch)
+    complain(node, origin,
+             fmt::format("stage '{}': {} clips of a batch cannot be computed in {} parts (accumulate)", stage.name,
+                         stage.batch, stage.accumulate));
   map.read("epochs", stage.epochs, 1, 100000);
   map.read("patience", stage.patience, 0, 100000);
   map.finish();
+  check_rate(node, origin, stage);
   return stage;
 }
 
@@ -305,6 +307,8 @@ std::vector<std::string> differences(const Recipe& before, const Recipe& now, co
   return paths;
 }
 
+int clips_of_part(const Stage& stage) { return (stage.batch + stage.accumulate - 1) / stage.accumulate; }
+
 models::NetworkConfig network_of(const Recipe& recipe, const Stage& stage, int labels) {
   models::NetworkConfig config = recipe.network;
   config.streams = stage.streams;
@@ -314,25 +318,6 @@ models::NetworkConfig network_of(const Recipe& recipe, const Stage& stage, int l
   if (stage.streams != models::Streams::audiovisual) config.modality_dropout = {};
   config.validate();
   return config;
-}
-
-double rate_at(const Stage& stage, int epoch, double progress) {
-  const double done = (epoch + progress) / stage.epochs;
-  const auto cosine = [](double from, double to, double t) {
-    return to + (from - to) * 0.5 * (1 + std::cos(std::numbers::pi * t));
-  };
-  switch (stage.decay) {
-    case Decay::constant:
-      return stage.rate;
-    case Decay::paper:
-      return epoch < 5 ? stage.rate : stage.rate * std::pow(0.5, (epoch - 4) / 5.0);
-    case Decay::cosine:
-      return cosine(stage.rate, 0, done);
-    case Decay::one_cycle:
-      return done < 0.3 ? cosine(stage.rate / 25, stage.rate, done / 0.3)
-                        : cosine(stage.rate, stage.rate / 1e4, (done - 0.3) / 0.7);
-  }
-  return stage.rate;
 }
 
 }  // namespace avsr::pipeline

@@ -12,6 +12,8 @@
 
 #include "models/backend/kernels.h"
 #include "models/network_config.h"
+#include "pipeline/optimizer_settings.h"
+#include "pipeline/rate_settings.h"
 #include "preprocessing/augment.h"
 #include "preprocessing/noise_bank.h"
 #include "preprocessing/normalise.h"
@@ -35,15 +37,6 @@ struct DataSettings {
   bool clean = true;                                          // … with the clean clip as one more level
 };
 
-enum class Decay : uint8_t { constant, paper, cosine, one_cycle };
-
-struct Optimizer {
-  enum class Kind : uint8_t { adam, adamw, sgd } kind = Kind::adam;
-  float weight_decay = 0;
-  float momentum = 0.9f;  // of sgd
-  float clip_norm = 0;    // gradients are scaled down to this norm; 0: never
-};
-
 // Parts of an earlier stage's result: whole components of parameter paths, such as video/trunk.
 struct Load {
   std::string from;
@@ -60,8 +53,10 @@ struct Stage {
   backend::CrossEntropySpec loss;
   Optimizer optimizer;
   double rate = 3e-4;
-  Decay decay = Decay::paper;
-  int batch = 36;
+  Decay decay;
+  double warm_up = 0;  // epochs in which the rate rises to its value
+  int batch = 36;      // clips of an optimizer step
+  int accumulate = 1;  // parts that a batch is computed in, one after the other
   int epochs = 30;
   int patience = 0;  // epochs without a better validation accuracy before the stage ends; 0: never
 };
@@ -83,6 +78,9 @@ struct Recipe {
   // are compared by.
   nlohmann::json tree;
 };
+
+// Clips of the largest part of a batch: what takes memory at once.
+int clips_of_part(const Stage& stage);
 
 // Reads a recipe. `overrides` are KEY=VALUE with a path as key: "seed=7", "data.size=44", "stages.fusion.epochs=3", or
 // "stages.*.epochs=3" for all stages. Throws std::invalid_argument with origin and line on an unknown key, a value of
@@ -106,10 +104,5 @@ const std::map<std::string, std::string>& built_in_recipes();
 // The network of one stage: the recipe's sizes with the stage's streams and back end, `labels` classes. The word
 // boundary is no input of the temporal-conv back end, modality dropout only one of audiovisual networks.
 models::NetworkConfig network_of(const Recipe& recipe, const Stage& stage, int labels);
-
-// Learning rate at `epoch` + `progress` (0 <= progress < 1) of a stage. paper: rate while epoch < 5, then
-// rate * 0.5^((epoch - 4) / 5) by whole epochs. cosine: from rate to 0. one_cycle: rises from rate / 25 over the first
-// 30 % of the stage's epochs, then falls to rate / 10000, both along a cosine (Smith and Topin 2019).
-double rate_at(const Stage& stage, int epoch, double progress);
 
 }  // namespace avsr::pipeline

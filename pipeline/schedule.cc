@@ -130,11 +130,11 @@ class Schedule {
               fmt::format("[train] stage '{}' starts from stage '{}', which is not finished in {}: run it first",
                           stage.name, load.from, settings_.out.string()));
       available.insert(stage.name);
-      if (stage.batch < ranks().size())
-        throw std::invalid_argument(
-            fmt::format("[train] stage '{}' has batches of {} clips for {} ranks: each needs one at least; raise its "
-                        "batch or start fewer ranks",
-                        stage.name, stage.batch, ranks().size()));
+      if (stage.batch / stage.accumulate < ranks().size())
+        throw std::invalid_argument(fmt::format(
+            "[train] stage '{}' has batches of {} clips in {} parts (accumulate) for {} ranks: each needs one "
+            "of every part at least; raise its batch or start fewer ranks",
+            stage.name, stage.batch, stage.accumulate, ranks().size()));
       chosen_.push_back(&stage);
       if (settings_.find_rate && settings_.stages.empty()) break;
     }

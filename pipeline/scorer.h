@@ -21,18 +21,30 @@ struct Score {
 class Scorer {
  public:
   Scorer(backend::Backend& backend, const backend::CrossEntropySpec& spec, int labels);
-  // logits: (B, T, V); steps: (B). The targets are the batch's labels; where it is mixed, both clips' by their shares,
-  // and an answer is correct that is the larger share's (Note [Mixup]). Of a part of a batch (whole_clips) the gradient
-  // is the part's share of the mean over the whole.
+  // Starts to compute the losses and their gradient, and waits for nothing. logits: (B, T, V); steps: (B). The targets
+  // are the batch's labels; where it is mixed, both clips' by their shares, and an answer is correct that is the larger
+  // share's (Note [Mixup]).
+  void launch(const backend::Tensor& logits, const backend::Lengths& steps, const HostBatch& batch);
+  // Of the last launch: (B, T, V), the gradient of the mean loss.
+  backend::Tensor& gradient() { return gradient_; }
+  // Of all launches since the last read; waits for the device.
+  Score read();
+  // Both in one.
   Score score(const backend::Tensor& logits, const backend::Lengths& steps, const HostBatch& batch);
-  // Of the last call: (B, T, V), the gradient of the mean loss.
-  const backend::Tensor& gradient() const { return gradient_; }
 
  private:
+  struct Launched {
+    backend::Tensor losses, probabilities;
+    std::vector<int> labels;
+  };
+  void add(const Launched& one, Score& score);
+
   backend::Backend& backend_;
-  backend::CrossEntropySpec spec_;
+  std::shared_ptr<backend::CrossEntropy> kernel_;
   int labels_;
-  backend::Tensor targets_, losses_, probabilities_, gradient_;
+  backend::Tensor targets_, gradient_;
+  std::vector<Launched> launched_;  // the first `waiting_` are not read yet; the others only keep their memory
+  size_t waiting_ = 0;
   std::vector<float> target_values_, host_losses_, host_probabilities_;
 };
 

@@ -43,6 +43,12 @@ void StrictMap::unknown_name(const std::string& key, const std::string& text, co
            fmt::format("'{}' in {} is '{}', expected one of: {}", key, where_, text, fmt::join(names, ", ")));
 }
 
+void StrictMap::unused(const std::string& key, const std::string& kind, const std::vector<std::string>& users) {
+  complain(
+      node(key), origin_,
+      fmt::format("'{}' in {} is for {}, and this one is {}: leave it out", key, where_, fmt::join(users, ", "), kind));
+}
+
 void StrictMap::finish() {
   for (const auto& entry : map_) {
     const std::string key = entry.first.Scalar();

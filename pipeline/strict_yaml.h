@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <initializer_list>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -49,6 +50,19 @@ class StrictMap {
     }
     unknown_name(key, text, names);
   }
+  // Refuses a key that is given though `kind`, named in the table, is none of its users.
+  template <typename E, size_t N>
+  void require_use(const std::string& key, E kind, std::initializer_list<E> users,
+                   const std::pair<E, const char*> (&table)[N]) {
+    if (!node(key) || std::find(users.begin(), users.end(), kind) != users.end()) return;
+    std::string name;
+    std::vector<std::string> names;
+    for (const auto& [known, text] : table) {
+      if (known == kind) name = text;
+      if (std::find(users.begin(), users.end(), known) != users.end()) names.emplace_back(text);
+    }
+    unused(key, name, names);
+  }
   void finish();
 
  private:
@@ -72,6 +86,7 @@ class StrictMap {
   [[noreturn]] void out_of_range(const std::string& key, double lowest, double highest);
   [[noreturn]] void unknown_name(const std::string& key, const std::string& text,
                                  const std::vector<std::string>& names);
+  [[noreturn]] void unused(const std::string& key, const std::string& kind, const std::vector<std::string>& users);
 
   YAML::Node map_;
   std::string origin_, where_;

@@ -20,8 +20,10 @@
 
 namespace avsr::pipeline {
 
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(StageProgress, epoch, batch, step, loss_sum, clips, correct, seconds, waited_seconds,
-                                   gradient_norm_sum, total_seconds, best_accuracy, best_loss, best_epoch, stale_epochs)
+// A field that a checkpoint of an earlier version lacks keeps its default.
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StageProgress, epoch, batch, step, loss_sum, clips, correct, seconds,
+                                                waited_seconds, gradient_norm_sum, total_seconds, best_accuracy,
+                                                best_loss, best_epoch, stale_epochs, plateau)
 
 namespace {
 
@@ -120,9 +122,14 @@ class StageTrainer {
     const Clock::time_point start = Clock::now();
     Clock::time_point last_checkpoint = start;
     const double seconds_before = progress_.seconds, waited_before = progress_.waited_seconds;
-    HostBatch batch;
-    while (loader.next(batch)) {
-      train_batch(batch, loader.batches());
+    HostBatch part;
+    bool begun = false;
+    while (loader.next(part)) {
+      if (!begun && watch_) watch_->before_step(progress_.step + 1);
+      begun = !part.ends_batch;
+      step_.launch(part, dropout_seed());
+      if (!part.ends_batch) continue;  // a checkpoint knows whole steps only
+      finish_step(loader.batches());
       progress_.seconds = seconds_before + seconds_since(start);
       progress_.waited_seconds = waited_before + loader.waited_seconds();
       note();
@@ -139,10 +146,9 @@ class StageTrainer {
     return true;
   }
 
-  void train_batch(const HostBatch& batch, int batches) {
-    rate_ = rate_at(stage_, progress_.epoch, static_cast<double>(progress_.batch) / batches);
-    if (watch_) watch_->before_step(progress_.step + 1);
-    const auto [score, norm] = step_.run(batch, rate_, progress_.step + 1, dropout_seed());
+  void finish_step(int batches) {
+    rate_ = rate_at(stage_, progress_.epoch, static_cast<double>(progress_.batch) / batches, progress_.plateau);
+    const auto [score, norm] = step_.finish(rate_, progress_.step + 1);
     if (!std::isfinite(score.loss_sum)) stop_diverged("the loss");
     if (!std::isfinite(norm)) stop_diverged("the gradients' norm");
     ++progress_.step;
@@ -225,6 +231,10 @@ class StageTrainer {
       ++progress_.stale_epochs;
     }
     report(validation, better, training_seconds);
+    if (observe(stage_, progress_.epoch, validation.accuracy(), validation.loss(), progress_.plateau) &&
+        settings_.reporter.say)
+      settings_.reporter.say(fmt::format("{}: validation stands on a plateau: the rate goes down to {:g}", stage_.name,
+                                         rate_at(stage_, progress_.epoch + 1, 0, progress_.plateau)));
     progress_.total_seconds += progress_.seconds;
     progress_.loss_sum = progress_.seconds = progress_.waited_seconds = progress_.gradient_norm_sum = 0;
     progress_.clips = progress_.correct = 0;
@@ -239,7 +249,7 @@ class StageTrainer {
     EpochSummary summary;
     summary.epoch = progress_.epoch;
     summary.step = progress_.step;
-    summary.rate = rate_at(stage_, progress_.epoch, 0);
+    summary.rate = rate_at(stage_, progress_.epoch, 0, progress_.plateau);
     summary.training = {progress_.loss_sum, progress_.clips, progress_.correct};
     summary.validation = validation;
     summary.best = better;

@@ -15,6 +15,7 @@
 #include "pipeline/input_rule.h"
 #include "pipeline/loader.h"
 #include "pipeline/ranks.h"
+#include "pipeline/rate.h"
 #include "pipeline/recipe.h"
 #include "pipeline/reporter.h"
 #include "pipeline/transfer.h"
@@ -53,6 +54,7 @@ struct StageProgress {
   double total_seconds = 0;                  // of the epochs before it
   double best_accuracy = -1, best_loss = 0;  // on validation
   int best_epoch = -1, stale_epochs = 0;
+  PlateauState plateau;
 };
 
 struct StageResult {

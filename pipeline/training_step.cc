@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "pipeline/transfer.h"
+#include "preprocessing/random.h"
 
 namespace avsr::pipeline {
 namespace {
@@ -29,21 +30,40 @@ TrainingStep::TrainingStep(backend::Backend& backend, const Recipe& recipe, cons
   if (ranks_.size() > 1) gradient_sums_.emplace(network_->parameters());
 }
 
-TrainingStep::Outcome TrainingStep::run(const HostBatch& batch, double rate, int64_t step, uint64_t dropout_seed) {
+void TrainingStep::launch(const HostBatch& part, uint64_t dropout_seed) {
   layers::ParameterArena& arena = network_->parameters();
-  arena.zero_gradients();
+  if (launched_ == 0) arena.zero_gradients();
+  const uint64_t seed = launched_ == 0 ? dropout_seed : preprocessing::derive_key(dropout_seed, launched_);
   backend::Lengths steps;
-  const backend::Tensor& logits = network_->forward(inputs_.upload(batch), models::Mode::training, dropout_seed, steps);
-  Outcome outcome{scorer_.score(logits, steps, batch)};
+  const backend::Tensor& logits = network_->forward(inputs_.upload(part), models::Mode::training, seed, steps);
+  scorer_.launch(logits, steps, part);
+  backend::Tensor& gradient = scorer_.gradient();  // of the part's mean
+  if (part.clips != part.whole_clips)
+    arena.backend().scale(gradient, static_cast<float>(part.clips) / static_cast<float>(part.whole_clips));
+  // The last part leaves the sums over all parts in the arena: only these are added up over ranks.
+  const bool adds_up = gradient_sums_ && part.ends_batch;
+  if (adds_up) gradient_sums_->begin();
+  network_->backward(gradient);
+  if (adds_up) gradient_sums_->finish();
+  ++launched_;
+}
+
+TrainingStep::Outcome TrainingStep::finish(double rate, int64_t step) {
+  launched_ = 0;
+  optimizer_.launch_norm();
+  // The only place where a step waits for the device: all that can be asked for without an answer is under way.
+  Outcome outcome{scorer_.read(), optimizer_.norm()};
   share_outcome(outcome.score);
-  if (!std::isfinite(outcome.score.loss_sum)) return outcome;
-  if (gradient_sums_) gradient_sums_->begin();
-  network_->backward(scorer_.gradient());
-  if (gradient_sums_) gradient_sums_->finish();
   share_statistics();
-  outcome.gradient_norm = optimizer_.step(rate, step);
-  if (std::isfinite(outcome.gradient_norm)) arena.touch_trainable();
+  if (!std::isfinite(outcome.score.loss_sum) || !std::isfinite(outcome.gradient_norm)) return outcome;
+  optimizer_.step(rate, step, outcome.gradient_norm);
+  network_->parameters().touch_trainable();
   return outcome;
+}
+
+TrainingStep::Outcome TrainingStep::run(const HostBatch& batch, double rate, int64_t step, uint64_t dropout_seed) {
+  launch(batch, dropout_seed);
+  return finish(rate, step);
 }
 
 void TrainingStep::share_outcome(Score& score) {

@@ -25,14 +25,19 @@ class TrainingStep {
   OptimizerState& optimizer() { return optimizer_; }
   const BatchWriter& writer() const { return writer_; }
 
+  // Forward, loss and backward of a batch or of a part of one, whose gradients add up to that of the mean loss over all
+  // clips of the batch. On a GPU nothing waits for them. dropout_seed: of the batch.
+  void launch(const HostBatch& part, uint64_t dropout_seed);
   struct Outcome {
     Score score;
-    double gradient_norm = 0;  // before clipping; 0 where nothing is clipped
+    double gradient_norm = 0;  // before clipping
   };
-  // With several ranks each gives its part of the batch; the outcome, the gradients and so the step are those of the
-  // whole, and running batch-norm statistics are the mean of the ranks'. Collective.
-  // Forward, loss, backward and the optimizer's step number `step`, counted from 1. Parameters stay as they are when
-  // the loss or the norm is not finite.
+  // With several ranks each launches its share of every part; the outcome, the gradients and so the step are those of
+  // the whole, and running batch-norm statistics are the mean of the ranks'. Collective.
+  // The optimizer's step number `step`, counted from 1, on what was launched since the last one. Parameters stay as
+  // they are when the loss or the norm is not finite.
+  Outcome finish(double rate, int64_t step);
+  // Both, of a batch in one part.
   Outcome run(const HostBatch& batch, double rate, int64_t step, uint64_t dropout_seed);
 
   // The network's answers in inference; they live until the next call of the network.
@@ -50,6 +55,7 @@ class TrainingStep {
   Scorer scorer_;
   OptimizerState optimizer_;
   std::optional<GradientSums> gradient_sums_;  // of several ranks
+  uint64_t launched_ = 0;                      // parts of the running batch
 };
 
 }  // namespace avsr::pipeline

@@ -16,17 +16,28 @@ namespace avsr::backend {
 
 class Communicator;  // models/backend/communicator.h
 
-// Adam (Kingma and Ba 2015) and SGD with momentum, as PyTorch computes them. All tensors are flat, of equal count.
-struct AdamStep {
+// Optimizer steps, as PyTorch computes them. All tensors are flat, of equal count. gradient_scale multiplies the
+// gradient first (clipping). weight_decay is added to the gradient as weight_decay x value, or, when `decoupled`,
+// shrinks the value by rate x weight_decay before the step (Loshchilov and Hutter 2019). step counts from 1.
+struct AdamStep {  // Kingma and Ba 2015; decoupled: AdamW
   float rate = 3e-4f, beta1 = 0.9f, beta2 = 0.999f, epsilon = 1e-8f;
-  float weight_decay = 0;  // decoupled (AdamW) when `decoupled`, else added to the gradient
+  float weight_decay = 0;
   bool decoupled = false;
-  int64_t step = 1;          // counted from 1, for the bias correction
-  float gradient_scale = 1;  // multiplies the gradient first: clipping
+  int64_t step = 1;  // for the bias correction
+  float gradient_scale = 1;
 };
 struct SgdStep {
   float rate = 0.1f, momentum = 0.9f, weight_decay = 0, gradient_scale = 1;
   int64_t step = 1;  // step 1 sets the momentum buffer to the gradient, as PyTorch
+  bool decoupled = false;
+};
+struct AdagradStep {  // Duchi, Hazan and Singer 2011
+  float rate = 0.01f, epsilon = 1e-10f, weight_decay = 0, gradient_scale = 1;
+  bool decoupled = false;
+};
+struct RmsPropStep {  // Tieleman and Hinton 2012; momentum: of the scaled gradient
+  float rate = 0.01f, smoothing = 0.99f, epsilon = 1e-8f, momentum = 0, weight_decay = 0, gradient_scale = 1;
+  bool decoupled = false;
 };
 
 // How matrix products and convolutions compute, and in what activations are kept. tf32: f32 activations, products of
@@ -100,6 +111,7 @@ class Backend {
   virtual void relu(Tensor& y) = 0;                               // in place: y = max(y, 0)
   // In place: the gradient of relu, dy = y > 0 ? dy : 0. y: what relu left; of dy's layout.
   virtual void relu_backward(const Tensor& y, Tensor& dy) = 0;
+  virtual void scale(Tensor& t, float factor) = 0;  // in place: t *= factor; f32, channels last
   // y = keep ? x / (1 - p) : 0, with keep decided by (seed, element index), so that it needs no stored mask;
   // the gradient is the same call on dy. Channels-last tensors only.
   virtual void dropout(const Tensor& x, float p, uint64_t seed, Tensor& y) = 0;
@@ -121,9 +133,16 @@ class Backend {
                             const Tensor& mean_image, const Lengths& lengths, int depth, Tensor& y) = 0;
 
   // ---- optimizer over a flat range of the parameter arena, in place
-  virtual double sum_of_squares(const Tensor& t) = 0;
+  // result (1) = the Euclidean norm of all parts together; it is read where it is wanted.
+  virtual void norm(std::span<const Tensor> parts, Tensor& result) = 0;
   virtual void adam(const AdamStep& step, const Tensor& gradient, Tensor& first, Tensor& second, Tensor& value) = 0;
+  // momentum: read and written unless SgdStep::momentum is 0; may be empty then.
   virtual void sgd(const SgdStep& step, const Tensor& gradient, Tensor& momentum, Tensor& value) = 0;
+  // squares: the sum of the squared gradients so far; 0 before the first step.
+  virtual void adagrad(const AdagradStep& step, const Tensor& gradient, Tensor& squares, Tensor& value) = 0;
+  // mean_square and momentum: 0 before the first step; momentum may be empty where RmsPropStep::momentum is 0.
+  virtual void rmsprop(const RmsPropStep& step, const Tensor& gradient, Tensor& mean_square, Tensor& momentum,
+                       Tensor& value) = 0;
 
   // ---- several ranks that train one network (docs/cluster.md). All calls are collective.
   // Before the two sums below; once. The communicator must outlive the back end. With synchronised_batch_norm, batch

@@ -33,9 +33,6 @@ void check_spec(const CrossEntropySpec& spec) {
   if (spec.middle_steps < 0)
     throw std::invalid_argument(
         fmt::format("[cross entropy] expected 0 or more middle steps, got {}", spec.middle_steps));
-  if (spec.whole_batch < 0)
-    throw std::invalid_argument(
-        fmt::format("[cross entropy] expected 0 or more clips of the whole batch, got {}", spec.whole_batch));
 }
 
 void check_channels_last(const char* operation, const Tensor& t, size_t least_rank) {

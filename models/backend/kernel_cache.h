@@ -22,19 +22,28 @@ class KernelCache {
       return found->second.first;
     }
     std::shared_ptr<Kernel> kernel = make();
-    if (entries_.size() >= capacity_) drop_oldest();
+    if (entries_.size() >= capacity_) entries_.erase(find_oldest());
     entries_.emplace(key, std::pair(kernel, clock_));
+    return kernel;
+  }
+
+  // Where the cache is full: the least recently used kernel, which leaves it, to be made over into another.
+  std::shared_ptr<Kernel> take_oldest() {
+    if (entries_.size() < capacity_) return nullptr;
+    const auto oldest = find_oldest();
+    std::shared_ptr<Kernel> kernel = std::move(oldest->second.first);
+    entries_.erase(oldest);
     return kernel;
   }
 
   size_t size() const { return entries_.size(); }
 
  private:
-  void drop_oldest() {
+  auto find_oldest() {
     auto oldest = entries_.begin();
     for (auto i = entries_.begin(); i != entries_.end(); ++i)
       if (i->second.second < oldest->second.second) oldest = i;
-    entries_.erase(oldest);
+    return oldest;
   }
 
   size_t capacity_;

@@ -154,8 +154,6 @@ struct CrossEntropySpec {
   enum class Form : uint8_t { mean_logits, per_frame } form = Form::mean_logits;
   float label_smoothing = 0;
   int middle_steps = 0;  // only so many steps in the middle of each clip count; 0: all
-  // Clips of the whole batch, where the one at hand is a part of it: what their gradient is the mean over. 0: no part.
-  int64_t whole_batch = 0;
   auto operator<=>(const CrossEntropySpec&) const = default;
 };
 

@@ -201,6 +201,29 @@ TEST_F(LoaderTest, AnEpochCanBeEnteredAtAnyBatch) {
   expect_equal(rest[1], whole[4]);
 }
 
+TEST_F(LoaderTest, PartsAreTheBatchInOrder) {
+  const auto whole = load();
+  settings_.parts = 3;
+  const auto parts = load();
+  ASSERT_EQ(parts.size(), 15u);
+  EXPECT_EQ(Loader(*dataset_, *writer_, settings_).batches(), 5);
+  for (size_t i = 0; i < parts.size(); ++i) {
+    const size_t sizes[] = {1, 2, 2}, first[] = {0, 1, 3};
+    const auto from = whole[i / 3].sample_ids.begin() + static_cast<std::ptrdiff_t>(first[i % 3]);
+    EXPECT_EQ(parts[i].sample_ids, std::vector<int>(from, from + static_cast<std::ptrdiff_t>(sizes[i % 3])));
+    EXPECT_EQ(parts[i].clips, sizes[i % 3]);
+    EXPECT_EQ(parts[i].whole_clips, 5);
+    EXPECT_EQ(parts[i].ends_batch, i % 3 == 2);
+  }
+  settings_.first_batch = 3;
+  expect_equal(load().at(0), parts[9]);
+  settings_.first_batch = 0;
+  settings_.batch = 40;  // of 27 clips there is one batch
+  settings_.parts = 30;
+  EXPECT_EQ(load().size(), 27u);
+  EXPECT_EQ(load().back().whole_clips, 27);
+}
+
 TEST_F(LoaderTest, EpochsAndSeedsDiffer) {
   const auto first = load();
   settings_.epoch = 1;

@@ -39,6 +39,38 @@ TEST(MemoryPlan, ARehearsalCountsWhatAStepTakes) {
     }
 }
 
+TEST(MemoryPlan, CountsTheLargestPartOfABatch) {
+  const auto backend = backend::cuda::make_emulated_backend(backend::Precision::f32);
+  const Recipe whole = small_recipe({"stages.join.batch=8"}),
+               parts = small_recipe({"stages.join.batch=8", "stages.join.accumulate=3"});
+  const auto at_once = plan_memory(*backend, whole, whole.stages.back(), small_rule(), 2, kSmallFrames);
+  const auto plan = plan_memory(*backend, parts, parts.stages.back(), small_rule(), 2, kSmallFrames);
+  EXPECT_EQ(at_once->clips, 8);
+  EXPECT_EQ(plan->clips, 3);
+  EXPECT_LT(plan->needed, at_once->needed);
+  const size_t before = backend->memory().used;
+  TrainingStep step(*backend, parts, parts.stages.back(), small_rule(), 2);
+  backend->restart_peak();
+  HostBatch batch;
+  for (const size_t clips : {2, 3, 3}) {
+    step.writer().begin(std::vector<int>(clips, kSmallFrames), batch);
+    batch.labels.assign(clips, 0);
+    batch.whole_clips = 8;
+    step.launch(batch, 0);
+  }
+  step.finish(1e-3, 1);
+  backend::Lengths steps;
+  step.infer(batch, steps);
+  const double real = static_cast<double>(backend->memory().peak - before);
+  EXPECT_NEAR(static_cast<double>(plan->needed), real, 0.1 * real);  // the part of two keeps kernels of its own
+}
+
+TEST(MemoryPlan, NamesThePartsThatWouldFit) {
+  const Recipe recipe = small_recipe({"stages.*.batch=64"});
+  EXPECT_THAT(parts_that_fit(recipe.stages.back(), 20), testing::HasSubstr("--set stages.join.accumulate=4,"));
+  EXPECT_THAT(parts_that_fit(recipe.stages.back(), 32), testing::HasSubstr("--set stages.join.accumulate=2,"));
+}
+
 TEST(MemoryPlan, TheCpuHasNone) {
   const Recipe recipe = small_recipe();
   EXPECT_FALSE(plan_memory(*open_device({"cpu", 1}), recipe, recipe.stages[0], small_rule(), 2, kSmallFrames));
@@ -52,17 +84,17 @@ TEST(MemoryPlan, ThePapersJointStageFitsASmallGpu) {
   const auto backend = backend::cuda::make_emulated_backend(backend::Precision::bf16);
   const auto plan = plan_memory(*backend, recipe, recipe.stages.back(), rule, 500, recipe.data.window_frames);
   ASSERT_TRUE(plan);
-  EXPECT_EQ(plan->batch, 36);
+  EXPECT_EQ(plan->clips, 36);
   EXPECT_LT(plan->needed, size_t{6} << 30);
   EXPECT_GT(plan->needed, size_t{4} << 30);
 }
 
 TEST(MemoryPlan, SaysHowManyClipsFit) {
-  EXPECT_EQ(fitting_batch(1000, 100, 1000, 32), 32);
-  EXPECT_EQ(fitting_batch(1000, 190, 1090, 11), 10);  // 100 and 90 more a clip
-  EXPECT_EQ(fitting_batch(1000, 190, 1081, 10), 9);
-  EXPECT_EQ(fitting_batch(1000, 1001, 5000, 5), 0);
-  EXPECT_EQ(fitting_batch(1000, 1001, 1001, 1), 0);
+  EXPECT_EQ(fitting_clips(1000, 100, 1000, 32), 32);
+  EXPECT_EQ(fitting_clips(1000, 190, 1090, 11), 10);  // 100 and 90 more a clip
+  EXPECT_EQ(fitting_clips(1000, 190, 1081, 10), 9);
+  EXPECT_EQ(fitting_clips(1000, 1001, 5000, 5), 0);
+  EXPECT_EQ(fitting_clips(1000, 1001, 1001, 1), 0);
 }
 
 // The whole schedule on the CUDA back end's arithmetic: every stage trains, in both types.

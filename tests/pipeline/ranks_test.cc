@@ -360,7 +360,8 @@ TEST_F(RanksOnData, ARankThatFailsEndsAllWithItsMessage) {
 
 TEST_F(RanksOnData, ABatchSmallerThanTheRanksIsRefused) {
   EXPECT_THAT([&] { train("small", 3, {"stages.a-rec.batch=2"}, {}); },
-              ThrowsMessage<std::runtime_error>(HasSubstr("stage 'a-rec' has batches of 2 clips for 3 ranks")));
+              ThrowsMessage<std::runtime_error>(
+                  HasSubstr("stage 'a-rec' has batches of 2 clips in 1 parts (accumulate) for 3 ranks")));
 }
 
 }  // namespace

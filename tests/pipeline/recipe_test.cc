@@ -121,9 +121,9 @@ std::vector<std::string> known_keys(const std::string& mapping) {
 
 TEST(Recipe, EveryKeyIsDocumented) {
   const std::string reference = io::read_text_file(AVSR_SOURCE_DIR "/docs/recipes.md");
-  for (const char* mapping :
-       {"", "network.", "network.video.", "network.audio.", "network.recurrent.", "network.ms_tcn.",
-        "network.modality_dropout.", "data.", "data.augment.", "data.noise.", "stages.join.", "stages.join.optimizer."})
+  for (const char* mapping : {"", "network.", "network.video.", "network.audio.", "network.recurrent.",
+                              "network.ms_tcn.", "network.modality_dropout.", "data.", "data.augment.", "data.noise.",
+                              "stages.join.", "stages.join.optimizer.", "stages.join.decay."})
     for (const std::string& key : known_keys(mapping))
       EXPECT_NE(reference.find(fmt::format("`{}`", key)), std::string::npos) << mapping << key;
 }
@@ -139,6 +139,7 @@ TEST(Recipe, WrongValuesAreRefused) {
   EXPECT_THAT(complaint(replaced(small_recipe_text(), "rate: 3.0e-3", "rate: .nan")), HasSubstr("'.nan'"));
   EXPECT_THAT(complaint(replaced(small_recipe_text(), "levels_db: [10, 0]", "levels_db: [10, .inf]")),
               HasSubstr("'levels_db'"));
+  EXPECT_THAT(complaint(small_recipe_text(), {"stages.join.accumulate=7"}), HasSubstr("in 7 parts"));
   EXPECT_THAT(complaint("name: [unclosed"), HasSubstr("my.yaml:1:"));
   EXPECT_THAT(complaint("- a\n- b\n"), HasSubstr("mapping"));
   EXPECT_THAT(complaint("name: x\n"), HasSubstr("'stages'"));
@@ -164,6 +165,35 @@ TEST(Recipe, NetworksGetWhatTheirKindReads) {
   EXPECT_EQ(network_of(recipe, recipe.stages[3], 2).back_end, models::BackEnd::ms_tcn);
   EXPECT_EQ(network_of(recipe, recipe.stages[3], 2).ms_tcn.branch_width, 4);
   EXPECT_FLOAT_EQ(network_of(recipe, recipe.stages[4], 2).modality_dropout.video, 0.25f);
+}
+
+Optimizer optimizer_of(const std::string& yaml) {
+  return small_recipe({"stages.join.optimizer=" + yaml}).stages.back().optimizer;
+}
+
+TEST(Recipe, OptimizersHaveTheirOwnDefaults) {
+  EXPECT_FALSE(optimizer_of("adam").decoupled);
+  EXPECT_TRUE(optimizer_of("adamw").decoupled);
+  EXPECT_TRUE(optimizer_of("{kind: sgd, weight_decay: 0.1, decoupled: true}").decoupled);
+  EXPECT_FLOAT_EQ(optimizer_of("sgd").momentum, 0.9f);
+  EXPECT_FLOAT_EQ(optimizer_of("rmsprop").momentum, 0);
+  EXPECT_FLOAT_EQ(optimizer_of("{kind: rmsprop, momentum: 0.5}").momentum, 0.5f);
+  EXPECT_FLOAT_EQ(optimizer_of("rmsprop").epsilon, 1e-8f);
+  EXPECT_FLOAT_EQ(optimizer_of("adagrad").epsilon, 1e-10f);
+  EXPECT_FLOAT_EQ(optimizer_of("{kind: adam, beta1: 0.5, beta2: 0.9, epsilon: 1e-4}").beta2, 0.9f);
+}
+
+TEST(Recipe, OptimizersRefuseWhatTheyHaveNoUseFor) {
+  const auto refusal = [](const std::string& yaml) {
+    return complaint(small_recipe_text(), {"stages.join.optimizer=" + yaml});
+  };
+  EXPECT_THAT(refusal("{kind: adam, momentum: 0.9}"), AllOf(HasSubstr("'momentum'"), HasSubstr("sgd, rmsprop")));
+  EXPECT_THAT(refusal("{kind: sgd, beta1: 0.9}"), HasSubstr("'beta1'"));
+  EXPECT_THAT(refusal("{kind: adagrad, smoothing: 0.9}"), HasSubstr("'smoothing'"));
+  EXPECT_THAT(refusal("{kind: sgd, epsilon: 1e-8}"), HasSubstr("'epsilon'"));
+  EXPECT_THAT(refusal("{kind: adamw, decoupled: false}"), HasSubstr("kind: adam"));
+  EXPECT_THAT(refusal("{kind: adagrad, weight_decay: -1}"), HasSubstr("'weight_decay'"));
+  EXPECT_THAT(refusal("{kind: lion}"), HasSubstr("adam, adamw, sgd, adagrad, rmsprop"));
 }
 
 TEST(Recipe, StagesLoadOnlyFromEarlierOnes) {
@@ -204,22 +234,6 @@ TEST(Recipe, IsComparedByItsValues) {
   const Recipe other = small_recipe({"data.size=18", "stages.*.rate=0.5", "description=another"});
   EXPECT_EQ(differences(recipe, other, {}), std::vector<std::string>{});
   EXPECT_THAT(differences(recipe, other, {"a-conv"}), testing::UnorderedElementsAre("data.size", "stages.a-conv.rate"));
-}
-
-TEST(Rate, FollowsTheDecay) {
-  Stage stage;
-  stage.rate = 3e-4;
-  stage.epochs = 20;
-  EXPECT_DOUBLE_EQ(rate_at(stage, 4, 0.9), 3e-4);
-  EXPECT_DOUBLE_EQ(rate_at(stage, 5, 0), 3e-4 * std::pow(0.5, 0.2));
-  EXPECT_DOUBLE_EQ(rate_at(stage, 9, 0.5), 1.5e-4);
-  stage.decay = Decay::cosine;
-  EXPECT_DOUBLE_EQ(rate_at(stage, 0, 0), 3e-4);
-  EXPECT_NEAR(rate_at(stage, 10, 0), 1.5e-4, 1e-12);
-  stage.decay = Decay::one_cycle;
-  EXPECT_NEAR(rate_at(stage, 0, 0), 1.2e-5, 1e-12);
-  EXPECT_NEAR(rate_at(stage, 6, 0), 3e-4, 1e-12);
-  EXPECT_NEAR(rate_at(stage, 19, 1), 3e-8, 1e-12);
 }
 
 }  // namespace

@@ -10,44 +10,13 @@
 #include "models/safetensors.h"
 #include "pipeline/device.h"
 #include "pipeline/evaluate.h"
-#include "tests/pipeline/small_corpus.h"
+#include "tests/pipeline/schedule_fixture.h"
 
 namespace avsr::pipeline {
 namespace {
 
 using models::SafetensorsFile;
 using testing::HasSubstr;
-
-class ScheduleTest : public testing::Test {
- protected:
-  ScheduleTest() : backend_(open_device({"cpu", 1})) { write_small_corpus(folder_ / "data"); }
-
-  RunSettings settings(const std::string& out, const std::vector<std::string>& overrides = {}) const {
-    RunSettings run;
-    run.recipe = small_recipe(overrides);
-    run.data = folder_ / "data";
-    run.out = folder_ / out;
-    run.workers = 1;
-    return run;
-  }
-  SafetensorsFile read(const std::string& file) const { return models::read_safetensors(folder_ / file); }
-
-  TemporaryFolder folder_;
-  std::unique_ptr<backend::Backend> backend_;
-};
-
-// Weights and statistics under these paths are the same bits in both; returns how many were compared.
-int expect_equal_under(const SafetensorsFile& a, const SafetensorsFile& b, const std::string& prefix) {
-  int compared = 0;
-  for (const models::HostTensor& tensor : a.tensors) {
-    if (!layers::under_path(tensor.name, prefix)) continue;
-    const models::HostTensor* other = b.find(tensor.name);
-    if (!other) continue;
-    EXPECT_EQ(tensor.values, other->values) << tensor.name;
-    ++compared;
-  }
-  return compared;
-}
 
 bool differs_under(const SafetensorsFile& a, const SafetensorsFile& b, const std::string& prefix, bool statistics) {
   for (const models::HostTensor& tensor : a.tensors) {
@@ -146,36 +115,6 @@ TEST_F(ScheduleTest, AMistakeInALateStageIsFoundBeforeTheFirst) {
   }
 }
 
-// Stops the run at every `every`th batch and goes on, until it is through.
-void run_in_pieces(backend::Backend& backend, RunSettings run, int every) {
-  std::atomic<bool> stop{false};
-  int batches = 0, pieces = 0;
-  run.stop = &stop;
-  run.reporter.tick = [&](int64_t, int64_t, const std::string& what) {
-    if (what.find("epoch") != std::string::npos) stop = ++batches % every == 0;
-  };
-  while (!run_schedule(backend, run)) {
-    stop = false;
-    run.resume = true;
-    ASSERT_LT(++pieces, 100);
-  }
-  EXPECT_GT(pieces, 2);
-}
-
-TEST_F(ScheduleTest, StoppedAndResumedEndsAtTheSameBits) {
-  RunSettings whole = settings("whole"), pieces = settings("pieces");
-  whole.stages = pieces.stages = {"a-conv", "a-rec"};
-  ASSERT_TRUE(run_schedule(*backend_, whole));
-  run_in_pieces(*backend_, pieces, 5);  // an epoch is 4 batches and 2 of validation: it stops everywhere in it
-  for (const char* stage : {"a-conv", "a-rec"})
-    for (const char* file : {"model.safetensors", "checkpoint.safetensors"}) {
-      const std::string path = std::string("/") + stage + "/" + file;
-      EXPECT_GT(expect_equal_under(read("whole" + path), read("pieces" + path), ""), 2) << path;
-    }
-  const std::string log = io::read_text_file(folder_ / "pieces/a-conv/log.jsonl");
-  EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 2);
-}
-
 TEST_F(ScheduleTest, MeasuringCanBeStopped) {
   std::atomic<bool> stop{false};
   int ticks = 0;
@@ -200,31 +139,6 @@ TEST_F(ScheduleTest, WholeClipsSayWhatLengthTheModelsLearn) {
   const models::ModelFile header = models::read_model_header(folder_ / "length/a-conv/model.safetensors");
   EXPECT_EQ(header.preprocessing.at("window_frames"), kSmallFrames);
   EXPECT_THAT(said, HasSubstr("29 frames (median), the recipe says 17"));
-}
-
-TEST_F(ScheduleTest, KilledAnywhereAndResumedEndsAtTheSameBits) {
-  // A run that checkpoints after every batch, photographed while it runs: each picture is what a kill would leave.
-  RunSettings whole = settings("whole");
-  whole.stages = {"a-conv"};
-  whole.checkpoint_minutes = 0;
-  int batches = 0;
-  whole.reporter.tick = [&](int64_t, int64_t, const std::string& what) {
-    if (what.find("epoch") == std::string::npos || what.find("validation") != std::string::npos) return;
-    ++batches;
-    if (batches == 3 || batches == 5 || batches == 8)
-      std::filesystem::copy(folder_ / "whole", folder_ / ("killed" + std::to_string(batches)),
-                            std::filesystem::copy_options::recursive);
-  };
-  ASSERT_TRUE(run_schedule(*backend_, whole));
-  ASSERT_EQ(batches, 8);
-  for (const std::string killed : {"killed3", "killed5", "killed8"}) {
-    RunSettings run = settings(killed);
-    run.stages = {"a-conv"};
-    run.resume = true;
-    ASSERT_TRUE(run_schedule(*backend_, run));
-    EXPECT_GT(
-        expect_equal_under(read("whole/a-conv/model.safetensors"), read(killed + "/a-conv/model.safetensors"), ""), 20);
-  }
 }
 
 TEST_F(ScheduleTest, LearnsAndIsEvaluatedInNoise) {

@@ -76,6 +76,7 @@ class CpuBackend final : public Backend {
   void add(const Tensor& x, Tensor& y) override;
   void relu(Tensor& y) override;
   void relu_backward(const Tensor& y, Tensor& dy) override;
+  void scale(Tensor& t, float factor) override;
   void dropout(const Tensor& x, float p, uint64_t seed, Tensor& y) override;
   void concatenate(const Tensor& a, const Tensor& b, Tensor& y) override;
   void split(const Tensor& y, int64_t first_columns, Tensor& a, Tensor& b) override;
@@ -87,9 +88,12 @@ class CpuBackend final : public Backend {
   void time_windows(const Tensor& frames, std::span<const float> scale, std::span<const float> shift,
                     const Tensor& mean_image, const Lengths& lengths, int depth, Tensor& y) override;
 
-  double sum_of_squares(const Tensor& t) override;
+  void norm(std::span<const Tensor> parts, Tensor& result) override;
   void adam(const AdamStep& step, const Tensor& gradient, Tensor& first, Tensor& second, Tensor& value) override;
   void sgd(const SgdStep& step, const Tensor& gradient, Tensor& momentum, Tensor& value) override;
+  void adagrad(const AdagradStep& step, const Tensor& gradient, Tensor& squares, Tensor& value) override;
+  void rmsprop(const RmsPropStep& step, const Tensor& gradient, Tensor& mean_square, Tensor& momentum,
+               Tensor& value) override;
 
   std::string join(Communicator& ranks, bool synchronised_batch_norm) override;
   void start_sum(const Tensor& t) override;

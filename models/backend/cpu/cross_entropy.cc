@@ -113,7 +113,7 @@ void CpuCrossEntropy::run(const Tensor& logits, const Tensor& targets, const Len
     std::fill(gradient + b * steps * classes, gradient + start, 0.0f);
     std::fill(gradient + end, gradient + (b + 1) * steps * classes, 0.0f);
     const Clip clip{z + start, q.data(), length, loss + b, p + b * classes, gradient + start};
-    const double scale = 1.0 / static_cast<double>((spec_.whole_batch > 0 ? spec_.whole_batch : batch) * length);
+    const double scale = 1.0 / static_cast<double>(batch * length);
     if (spec_.form == CrossEntropySpec::Form::mean_logits)
       mean_logits(clip, classes, scale);
     else

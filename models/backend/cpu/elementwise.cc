@@ -32,6 +32,10 @@ void keep_positive(const Tensor& by, Tensor& y, int64_t count) {
   });
 }
 
+AVSR_CLONES void scale_range(float* y, int64_t count, float factor) {
+  for (int64_t i = 0; i < count; ++i) y[i] *= factor;
+}
+
 AVSR_CLONES void dropout_range(const float* x, float* y, int64_t first, int64_t last, uint64_t seed, uint32_t threshold,
                                float factor) {
   for (int64_t i = first; i < last; ++i)
@@ -118,6 +122,13 @@ void CpuBackend::relu_backward(const Tensor& y, Tensor& dy) {
   else
     bf16 ? keep_positive<float, uint16_t>(y, dy, storage_count(dy))
          : keep_positive<float, float>(y, dy, storage_count(dy));
+}
+
+void CpuBackend::scale(Tensor& t, float factor) {
+  if (t.dtype != DType::f32 || t.layout != Layout::kChannelsLast)
+    throw std::invalid_argument("[scale] expected an f32 tensor, channels last");
+  float* y = t.data();
+  for_blocks(t.shape.count(), [&](int64_t first, int64_t last) { scale_range(y + first, last - first, factor); });
 }
 
 void CpuBackend::dropout(const Tensor& x, float p, uint64_t seed, Tensor& y) {

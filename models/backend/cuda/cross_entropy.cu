@@ -103,7 +103,6 @@ struct Probabilities {
 // An index counts dlogits' elements (clip, step, class).
 struct Gradients {
   Batch all;
-  int64_t mean_over;  // clips
   const float *scores, *highest, *log_sum, *mass;
   float* dlogits;
   AVSR_HOST_DEVICE void operator()(int64_t i) const {
@@ -116,7 +115,7 @@ struct Gradients {
     }
     const int64_t row = clip * all.rows + (all.per_frame ? step - steps.first : 0);
     dlogits[i] = (probability(scores, highest, log_sum, row, all.classes, k) * mass[row] - all.target(clip, k)) /
-                 static_cast<float>(mean_over * steps.count);
+                 static_cast<float>(all.batch * steps.count);
   }
 };
 
@@ -156,9 +155,7 @@ class CudaCrossEntropy final : public CrossEntropy {
     launch(stream, rows, RowLosses{all, scores, highest, log_sum, loss, mass});
     launch(stream, batch * classes,
            Probabilities{all, scores, highest, log_sum, loss, probabilities.data(), losses.data()});
-    launch(stream, dlogits.shape.count(),
-           Gradients{all, spec_.whole_batch > 0 ? spec_.whole_batch : batch, scores, highest, log_sum, mass,
-                     dlogits.data()});
+    launch(stream, dlogits.shape.count(), Gradients{all, scores, highest, log_sum, mass, dlogits.data()});
   }
 
  private:

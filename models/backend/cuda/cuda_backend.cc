@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <numeric>
 #include <stdexcept>
 
@@ -56,10 +57,13 @@ void CudaBackend::download(const Tensor& t, void* host) {
 }
 
 const int* CudaBackend::small_upload(const std::vector<int>& values) {
+  const size_t bytes = values.size() * sizeof(int);
   const auto buffer = small_uploads_.get(values, [&] {
-    const auto made = allocate(values.size() * sizeof(int));
-    stream_->upload(values.data(), made->data(), values.size() * sizeof(int));
-    return made;
+    // Written over, not freed: that is queued behind the kernels that read it, while freeing waits for them.
+    auto memory = small_uploads_.take_oldest();
+    if (!memory || memory->bytes() < bytes) memory = allocate(std::max(bytes, kSmallBytes));
+    stream_->upload(values.data(), memory->data(), bytes);
+    return memory;
   });
   return static_cast<const int*>(buffer->data());
 }

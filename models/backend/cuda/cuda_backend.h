@@ -55,6 +55,7 @@ class CudaBackend final : public Backend {
   void add(const Tensor& x, Tensor& y) override;
   void relu(Tensor& y) override;
   void relu_backward(const Tensor& y, Tensor& dy) override;
+  void scale(Tensor& t, float factor) override;
   void dropout(const Tensor& x, float p, uint64_t seed, Tensor& y) override;
   void concatenate(const Tensor& a, const Tensor& b, Tensor& y) override;
   void split(const Tensor& y, int64_t first_columns, Tensor& a, Tensor& b) override;
@@ -66,9 +67,12 @@ class CudaBackend final : public Backend {
   void time_windows(const Tensor& frames, std::span<const float> scale, std::span<const float> shift,
                     const Tensor& mean_image, const Lengths& lengths, int depth, Tensor& y) override;
 
-  double sum_of_squares(const Tensor& t) override;
+  void norm(std::span<const Tensor> parts, Tensor& result) override;
   void adam(const AdamStep& step, const Tensor& gradient, Tensor& first, Tensor& second, Tensor& value) override;
   void sgd(const SgdStep& step, const Tensor& gradient, Tensor& momentum, Tensor& value) override;
+  void adagrad(const AdagradStep& step, const Tensor& gradient, Tensor& squares, Tensor& value) override;
+  void rmsprop(const RmsPropStep& step, const Tensor& gradient, Tensor& mean_square, Tensor& momentum,
+               Tensor& value) override;
 
   std::string join(Communicator& ranks, bool synchronised_batch_norm) override;
   void start_sum(const Tensor& t) override;
@@ -98,7 +102,7 @@ class CudaBackend final : public Backend {
   void add_rows(const Tensor& x, int64_t rows, int64_t columns, float* sum);
 
  private:
-  static constexpr size_t kSlots = 6;
+  static constexpr size_t kSlots = 6, kSmallBytes = 4096;
   const int* small_upload(const std::vector<int>& values);
 
   GpuSettings settings_;
@@ -108,7 +112,7 @@ class CudaBackend final : public Backend {
   std::unique_ptr<RankSums> rank_sums_;
   bool synchronised_batch_norm_ = false;
   std::shared_ptr<Buffer> scratch_[kSlots];
-  KernelCache<std::vector<int>, Buffer> small_uploads_{64};
+  KernelCache<std::vector<int>, Buffer> small_uploads_{64};  // by content
   KernelCache<std::pair<ConvSpec, std::vector<int64_t>>, Conv> convs_;
   KernelCache<std::pair<PoolSpec, std::vector<int64_t>>, Pool> pools_;
   KernelCache<BatchNormSpec, BatchNorm> batch_norms_;

@@ -31,6 +31,12 @@ struct KeepPositive {
   }
 };
 
+struct Scale {
+  float* y;
+  float factor;
+  AVSR_HOST_DEVICE void operator()(int64_t i) const { y[i] *= factor; }
+};
+
 struct Drop {
   Elements x, y;
   uint64_t seed;
@@ -65,6 +71,11 @@ void CudaBackend::relu(Tensor& y) { relu_backward(y, y); }
 void CudaBackend::relu_backward(const Tensor& y, Tensor& dy) {
   check_shape("relu", "a tensor", y.shape, dy.shape);
   launch(*stream_, dy.shape.count(), KeepPositive{Elements(y), Elements(dy)});
+}
+
+void CudaBackend::scale(Tensor& t, float factor) {
+  if (t.dtype != DType::f32) reject("scale", {"expected an f32 tensor"});
+  launch(*stream_, t.shape.count(), Scale{t.data(), factor});
 }
 
 void CudaBackend::dropout(const Tensor& x, float p, uint64_t seed, Tensor& y) {

@@ -13,7 +13,10 @@ void* Stream::allocate(size_t bytes) {
 }
 
 void Stream::free(void* memory, size_t bytes) noexcept {
-  if (!rehearsal_) give(memory);
+  if (!rehearsal_) {
+    ++waits_;
+    give(memory);
+  }
   bytes_in_use_ -= bytes;
 }
 

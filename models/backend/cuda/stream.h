@@ -42,6 +42,7 @@ class Stream {
 
   bool rehearsal() const { return rehearsal_; }
   int64_t allocations() const { return allocations_; }  // so far
+  int64_t waits() const { return waits_; }              // for the device so far: downloads, freed memory, synchronize
   size_t bytes_in_use() const { return bytes_in_use_; }
   size_t peak_bytes() const { return peak_bytes_; }
   void restart_peak() { peak_bytes_ = bytes_in_use_; }
@@ -55,7 +56,7 @@ class Stream {
 
   int device_;
   bool rehearsal_;
-  int64_t allocations_ = 0;
+  int64_t allocations_ = 0, waits_ = 0;
   void* handle_ = nullptr;
   std::unique_ptr<Staging> staging_;
   DeviceFacts facts_;

@@ -44,10 +44,10 @@ cudaDeviceProp usable_device(int device) {
 
 }  // namespace
 
-constexpr size_t kStagingBytes = size_t{8} << 20;
+constexpr size_t kStagingBytes = size_t{4} << 20, kStagingPlaces = 16;
 
 // Pinned memory that uploads go through, so that the host's memory is free at once and nothing waits for the device
-// unless two uploads are still under way.
+// unless as many uploads as there are places are still under way: more than a step makes.
 struct Stream::Staging {
   struct Place {
     void* memory = nullptr;
@@ -71,13 +71,13 @@ struct Stream::Staging {
 
   // The next place, once what it held last is on the device.
   const Place& next() {
-    const Place& place = places[turn++ % 2];
+    const Place& place = places[turn++ % kStagingPlaces];
     check(cudaEventSynchronize(place.copied), "an upload");
     return place;
   }
 
-  Place places[2];
-  unsigned turn = 0;
+  Place places[kStagingPlaces];
+  size_t turn = 0;
 };
 
 Stream::Stream(int device, bool rehearsal) : device_(device), rehearsal_(rehearsal) {
@@ -158,6 +158,7 @@ void Stream::zero(void* memory, size_t bytes) {
 }
 
 void Stream::synchronize() {
+  ++waits_;
   check(cudaStreamSynchronize(static_cast<cudaStream_t>(handle_)), "the work on the device");
 }
 

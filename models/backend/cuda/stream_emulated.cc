@@ -34,6 +34,7 @@ void Stream::download(const void* device, void* host, size_t bytes) {
     std::memset(host, 0, bytes);
   else
     copy(device, host, bytes);
+  synchronize();
 }
 
 void Stream::copy(const void* from, void* to, size_t bytes) {
@@ -44,7 +45,7 @@ void Stream::zero(void* memory, size_t bytes) {
   if (bytes > 0 && !rehearsal_) std::memset(memory, 0, bytes);
 }
 
-void Stream::synchronize() {}
+void Stream::synchronize() { ++waits_; }
 size_t Stream::total_bytes() const {
   return static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGESIZE));
 }

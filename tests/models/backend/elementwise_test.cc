@@ -43,7 +43,21 @@ TEST_P(ElementwiseTest, FillWritesEveryValue) {
   Tensor x = make(5);
   backend_.fill(x, 2.5f);
   for (float value : backend_.values(x)) ASSERT_EQ(value, 2.5f);
-  EXPECT_EQ(backend_.sum_of_squares(x), 6.25 * static_cast<double>(x.shape.count()));  // channel padding is zero
+  Tensor norm;
+  backend_.norm(std::vector{x}, norm);  // channel padding is zero
+  EXPECT_FLOAT_EQ(backend_.values(norm)[0], 2.5f * std::sqrt(static_cast<float>(x.shape.count())));
+}
+
+TEST_P(ElementwiseTest, ScaleMultipliesAPublicTensor) {
+  Tensor x = make(6);
+  if (x.layout == Layout::kPrivate) {
+    EXPECT_THROW(backend_.scale(x, 2), std::invalid_argument);
+    return;
+  }
+  const auto before = backend_.values(x);
+  backend_.scale(x, -0.3f);
+  const auto after = backend_.values(x);
+  for (size_t i = 0; i < before.size(); ++i) ASSERT_FLOAT_EQ(after[i], -0.3f * before[i]);
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, ElementwiseTest,

@@ -177,21 +177,5 @@ TEST_P(SynchronisedBatchNorm, OffLeavesEveryRankItsOwnStatistics) {
 INSTANTIATE_TEST_SUITE_P(Shapes, SynchronisedBatchNorm, ::testing::ValuesIn(cases()),
                          [](const auto& test) { return std::string(test.param.name); });
 
-TEST(CrossEntropyOfAPart, GradientIsOfTheWholeBatchsMean) {
-  const auto made = test::make_test_backend();
-  Backend& backend = *made;
-  const Tensor logits = test::random_tensor(backend, {3, 4, 5}, 1);
-  Values one_hot(15, 0);
-  for (size_t b = 0; b < 3; ++b) one_hot[b * 5 + b] = 1;
-  const Tensor targets = backend.from_values({3, 5}, one_hot);
-  Tensor losses, probabilities, own, of_whole;
-  backend.cross_entropy({})->run(logits, targets, nullptr, losses, probabilities, own);
-  backend.cross_entropy({.whole_batch = 12})->run(logits, targets, nullptr, losses, probabilities, of_whole);
-  Values expected = backend.values(own);
-  for (float& v : expected) v /= 4;
-  expect_close(backend.values(of_whole), expected);
-  EXPECT_THROW(backend.cross_entropy({.whole_batch = -1}), std::invalid_argument);
-}
-
 }  // namespace
 }  // namespace avsr::backend

@@ -34,5 +34,19 @@ TEST_F(SteadyMemory, NothingIsAllocatedAfterTheFirstStepOfAShape) {
   EXPECT_EQ(allocations[2], allocations[0]);
 }
 
+// Batches of ever other lengths neither allocate nor wait: only a first few of them take memory.
+TEST_F(SteadyMemory, LengthsNeverSeenBeforeWaitForNothing) {
+  auto& backend = dynamic_cast<backend::cuda::CudaBackend&>(*backend_);
+  backend::Tensor x = backend.from_values({2, 500, 1}, std::vector<float>(1000, 1));
+  const auto mask = [&](int length) { backend.mask(x, {500, length}); };
+  for (int length = 500; length > 400; --length) mask(length);
+  const int64_t allocations = backend.stream().allocations(), waits = backend.stream().waits();
+  for (int length = 400; length > 300; --length) mask(length);
+  EXPECT_EQ(backend.stream().allocations(), allocations);
+  EXPECT_EQ(backend.stream().waits(), waits);
+  const std::vector<float> values = backend.values(x);
+  EXPECT_EQ(std::count(values.begin(), values.end(), 1), 500 + 301);
+}
+
 }  // namespace
 }  // namespace avsr::models
