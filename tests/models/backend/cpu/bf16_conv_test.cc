@@ -119,6 +119,10 @@ INSTANTIATE_TEST_SUITE_P(Shapes, Bf16ConvTest, ::testing::ValuesIn(cases()),
 class Bf16KernelChoiceTest : public test::Bf16Fixture {};
 
 TEST_F(Bf16KernelChoiceTest, NoReferenceKernelIsEverPicked) {
+#ifdef AVSR_SANITIZE
+  // Which kernel is chosen does not depend on our build.
+  GTEST_SKIP() << "oneDNN 2.6 reads past its own memory when it makes AMX kernels, which ends one such run in dozens";
+#endif
   auto run = [&](const ConvSpec& spec, const Shape& shape) {
     const auto conv = bf16_->conv(spec, shape);
     const Shape w_shape{spec.out_channels, spec.kernel[0], spec.kernel[1], spec.kernel[2], spec.in_channels};
