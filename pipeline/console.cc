@@ -9,6 +9,7 @@
 #include <iostream>
 #include <memory>
 #include <string_view>
+#include <utility>
 
 #include "pipeline/progress.h"
 
@@ -36,25 +37,25 @@ const std::atomic<bool>& stop_on_signals() {
 
 Reporter console_reporter() {
   auto bar = std::make_shared<std::unique_ptr<Progress>>();
-  auto shown = std::make_shared<std::string>();
+  auto shown = std::make_shared<std::string>(), note = std::make_shared<std::string>();
   Reporter reporter;
   reporter.say = [bar](const std::string& line) {
     bar->reset();
     std::cout << line << std::endl;
   };
   if (!isatty(STDERR_FILENO)) return reporter;
-  reporter.tick = [bar, shown](int64_t done, int64_t total, const std::string& what) {
+  reporter.note = [note](const std::string& text) { *note = text; };
+  reporter.tick = [bar, shown, note](int64_t done, int64_t total, const std::string& what) {
     if (!*bar || *shown != what) {
       *bar = std::make_unique<Progress>(what, "clips", total);
       *shown = what;
     }
-    (*bar)->update(done);
+    (*bar)->update(done, std::exchange(*note, ""));
   };
   return reporter;
 }
 
 int interrupted(const std::string& command, const Arguments& arguments, const std::string& option) {
-  constexpr int kInterrupted = 130;
   const bool there = option.empty() || std::find(arguments.begin(), arguments.end(), option) != arguments.end();
   std::cerr << fmt::format("avsr {0}: stopped; go on with: avsr {0} {1}{2}\n", command, fmt::join(arguments, " "),
                            there ? "" : fmt::format(" {}", option));

@@ -15,7 +15,9 @@ const std::atomic<bool>& stop_on_signals();
 // Lines on stdout, and on a terminal the running work's bar between them.
 Reporter console_reporter();
 
-// Says how to go on with a stopped command, and returns the exit code with which a shell reports Ctrl-C.
+inline constexpr int kInterrupted = 130;  // the exit code with which a shell reports Ctrl-C
+
+// Says how to go on with a stopped command; returns kInterrupted.
 int interrupted(const std::string& command, const Arguments& arguments, const std::string& option = "");
 
 }  // namespace avsr::pipeline

@@ -1,68 +1,29 @@
 // avsr train: all stages of a recipe on a prepared folder.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <boost/program_options.hpp>
-#include <csignal>
 #include <iostream>
 #include <memory>
 #include <optional>
 #include <stdexcept>
-#include <string_view>
-#include <utility>
 
 #include "io/atomic_file.h"
 #include "models/model_file.h"
 #include "pipeline/commands.h"
+#include "pipeline/console.h"
 #include "pipeline/dataset.h"
 #include "pipeline/decoding_choice.h"
 #include "pipeline/device.h"
 #include "pipeline/dry_run.h"
 #include "pipeline/options.h"
-#include "pipeline/progress.h"
 #include "pipeline/ranks.h"
 #include "pipeline/schedule.h"
 #include "pipeline/transfer.h"
 
 namespace avsr::pipeline {
 namespace {
-
-constexpr int kInterrupted = 130;  // as a shell reports a program that ended by Ctrl-C
-
-// A signal handler can reach nothing else. The second Ctrl-C ends the program at once.
-std::atomic<bool> stop_requested{false};
-static_assert(std::atomic<bool>::is_always_lock_free);
-
-void request_stop(int signal) {
-  stop_requested = true;
-  std::signal(signal, SIG_DFL);
-  constexpr std::string_view kText = "\nstopping after this batch\n";
-  [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, kText.data(), kText.size());
-}
-
-// Lines on stdout, and on a terminal the running epoch's bar between them.
-Reporter make_reporter() {
-  auto bar = std::make_shared<std::unique_ptr<Progress>>();
-  auto shown = std::make_shared<std::string>(), note = std::make_shared<std::string>();
-  Reporter reporter;
-  reporter.say = [bar](const std::string& line) {
-    bar->reset();
-    std::cout << line << std::endl;
-  };
-  if (!isatty(STDERR_FILENO)) return reporter;
-  reporter.note = [note](const std::string& text) { *note = text; };
-  reporter.tick = [bar, shown, note](int64_t done, int64_t total, const std::string& what) {
-    if (!*bar || *shown != what) {
-      *bar = std::make_unique<Progress>(what, "clips", total);
-      *shown = what;
-    }
-    (*bar)->update(done, std::exchange(*note, ""));
-  };
-  return reporter;
-}
 
 // The words of a video need thresholds; each final model gets those that suit the validation clips. False when stopped.
 bool choose_decodings(backend::Backend& backend, const RunSettings& run) {
@@ -74,7 +35,7 @@ bool choose_decodings(backend::Backend& backend, const RunSettings& run) {
       continue;  // which needs the word's place: no windows
     const auto tick = [&](int64_t done, int64_t total) {
       if (run.reporter.tick) run.reporter.tick(done, total, fmt::format("choosing the decoding of {}", name));
-      return !stop_requested;
+      return !(run.stop && *run.stop);
     };
     const std::optional<std::string> line = choose_decoding(backend, model.string(), run.data, tick);
     if (!line) return false;
@@ -222,13 +183,11 @@ int run_train(const Arguments& arguments) {
   run.recipe = recipe_of(recipe, overrides, init, split_list(frozen), run.resume ? run.out / "recipe.yaml" : "");
   if (dry_run) return print_plan(run, device);
   run.stages = split_list(stages);
-  run.stop = &stop_requested;
-  run.reporter = make_reporter();
+  run.reporter = console_reporter();
 
   const auto communicator = open_ranks();
   if (communicator) join_ranks(*communicator, device, run);
-  std::signal(SIGINT, request_stop);
-  std::signal(SIGTERM, request_stop);
+  run.stop = &stop_on_signals();
   bool finished = false;
   try {
     finished = train(device, run);
@@ -238,12 +197,7 @@ int run_train(const Arguments& arguments) {
   }
   if (run.find_rate) return finished ? 0 : kInterrupted;
   if (!run.ranks.leads()) return finished ? 0 : kInterrupted;
-  if (!finished) {
-    const bool resumed = std::find(arguments.begin(), arguments.end(), "--resume") != arguments.end();
-    std::cerr << fmt::format("avsr train: stopped; go on with: avsr train {}{}\n", fmt::join(arguments, " "),
-                             resumed ? "" : " --resume");
-    return kInterrupted;
-  }
+  if (!finished) return interrupted("train", arguments, "--resume");
   std::cout << fmt::format("done: models in {}; next: avsr evaluate {}/*.safetensors --data {} --out {}/evaluation\n",
                            out, out, run.data, out);
   return 0;
