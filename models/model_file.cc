@@ -9,7 +9,7 @@
 #include <set>
 #include <stdexcept>
 
-#include "models/safetensors.h"
+#include "models/compact_weights.h"
 
 namespace avsr::models {
 namespace {
@@ -161,7 +161,7 @@ void save_model(const std::filesystem::path& path, const ModelFile& file, Parame
 }
 
 LoadedModel load_model(const std::filesystem::path& path, backend::Backend& backend) {
-  const SafetensorsFile contents = read_safetensors(path);
+  const SafetensorsFile contents = read_model_tensors(path);
   LoadedModel model{parse_header(path, contents.metadata), nullptr};
   try {
     // Before any memory is taken: a small file may ask for a huge network.
@@ -178,10 +178,28 @@ ModelFile read_model_header(const std::filesystem::path& path) {
   return parse_header(path, read_safetensors_metadata(path));
 }
 
+SafetensorsFile read_model_tensors(const std::filesystem::path& path) {
+  try {
+    return expand_weights(read_safetensors(path));
+  } catch (const std::invalid_argument& e) {
+    throw std::runtime_error(fmt::format("{}: {}", path.string(), e.what()));
+  }
+}
+
+void save_compact(const std::filesystem::path& model, const std::filesystem::path& path) {
+  SafetensorsFile file = read_safetensors(model);
+  parse_header(model, file.metadata);  // a model of this program, and not any file of tensors
+  try {
+    write_safetensors(path, compact_weights(std::move(file)));
+  } catch (const std::invalid_argument& e) {
+    throw std::invalid_argument(fmt::format("{}: {}", model.string(), e.what()));
+  }
+}
+
 LoadReport load_parameters(const std::filesystem::path& path, ParameterArena& arena,
                            const std::vector<std::string>& prefixes) {
   require_parts(arena, prefixes);
-  return copy_parameters(path, read_safetensors(path), arena, prefixes);
+  return copy_parameters(path, read_model_tensors(path), arena, prefixes);
 }
 
 void check_parts(const ParameterArena& source, const ParameterArena& arena, const std::vector<std::string>& prefixes) {

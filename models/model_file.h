@@ -3,7 +3,7 @@
 // Tensors: every parameter and batch-norm statistic under its path, in our own layout (channels last: a convolution
 // weight is (out, depth, height, width, in); PyTorch's is (out, in, depth, height, width)). Recurrent and linear
 // weights are as in PyTorch. Metadata, each value a string: "format" = "avsr-model-2", and JSON texts "architecture",
-// "labels", "preprocessing", "averaging", "decoding", "provenance".
+// "labels", "preprocessing", "averaging", "decoding", "provenance". Compact files: see models/compact_weights.h.
 #pragma once
 
 #include <filesystem>
@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "models/network.h"
+#include "models/safetensors.h"
 
 namespace avsr::models {
 
@@ -49,6 +50,12 @@ struct LoadedModel {
 // Strict: every parameter of the network must be in the file with its shape and finite, and nothing else may be.
 LoadedModel load_model(const std::filesystem::path& path, backend::Backend& backend);
 ModelFile read_model_header(const std::filesystem::path& path);  // without the weights
+
+// Its tensors by path, the values in full where they are stored as whole numbers (models/compact_weights.h).
+SafetensorsFile read_model_tensors(const std::filesystem::path& path);
+// The same model with weights of 8 bits, a quarter as large. Written atomically. Throws std::invalid_argument when it
+// is compact already.
+void save_compact(const std::filesystem::path& model, const std::filesystem::path& path);
 
 struct LoadReport {
   std::vector<std::string> loaded;   // paths copied into the arena

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cmath>
 #include <cstring>
 #include <deque>
 #include <fstream>
@@ -78,12 +79,20 @@ void require_apart(const std::filesystem::path& path, const json& tensors) {
       fail(path, fmt::format("tensors {} and {} lie on the same bytes", extents[i - 1].name, extents[i].name));
 }
 
+template <typename Element>
+void read_values(std::ifstream& in, uint64_t count, std::vector<float>& values) {
+  std::vector<Element> found(count);
+  in.read(reinterpret_cast<char*>(found.data()), static_cast<std::streamsize>(count * sizeof(Element)));
+  values.assign(found.begin(), found.end());
+}
+
 HostTensor read_tensor(const std::filesystem::path& path, std::ifstream& in, const Header& header,
                        const std::string& name, const json& entry) {
-  HostTensor t{name, Shape(entry.at("shape").get<std::vector<int64_t>>()), {}};
+  HostTensor t{.name = name, .shape = Shape(entry.at("shape").get<std::vector<int64_t>>()), .values = {}};
   const auto [first, last] = entry.at("data_offsets").get<std::array<uint64_t, 2>>();
   const std::string type = entry.at("dtype").get<std::string>();
-  if (type != "F32" && type != "F64") fail(path, fmt::format("tensor {} is {}, expected F32 or F64", name, type));
+  const size_t size_of = type == "F32" ? sizeof(float) : type == "F64" ? sizeof(double) : type == "I8" ? 1 : 0;
+  if (size_of == 0) fail(path, fmt::format("tensor {} is {}, expected F32, F64 or I8", name, type));
   const uint64_t data_bytes = header.file_bytes - header.data_start;
   uint64_t count = 1;
   for (int64_t size : t.shape.sizes()) {
@@ -93,21 +102,33 @@ HostTensor read_tensor(const std::filesystem::path& path, std::ifstream& in, con
                              data_bytes));
     count *= static_cast<uint64_t>(size);
   }
-  const uint64_t bytes = count * (type == "F32" ? 4 : 8);
+  const uint64_t bytes = count * size_of;
   if (last < first || last - first != bytes || last > data_bytes)
     fail(path, fmt::format("tensor {} {} wants {} bytes at {} of {} bytes of data, the header gives it {}; cut short?",
                            name, t.shape.text(), bytes, first, data_bytes, last - first));
   in.seekg(static_cast<std::streamoff>(header.data_start + first));
-  t.values.resize(count);
-  if (type == "F32") {
-    in.read(reinterpret_cast<char*>(t.values.data()), static_cast<std::streamsize>(bytes));
-  } else {
-    std::vector<double> wide(count);
-    in.read(reinterpret_cast<char*>(wide.data()), static_cast<std::streamsize>(bytes));
-    std::copy(wide.begin(), wide.end(), t.values.begin());
-  }
+  if (type == "F32")
+    read_values<float>(in, count, t.values);
+  else if (type == "F64")
+    read_values<double>(in, count, t.values);
+  else
+    read_values<int8_t>(in, count, t.values);
+  if (type == "I8") t.element = HostTensor::Element::int8;
   if (!in) fail(path, fmt::format("tensor {} cannot be read", name));
   return t;
+}
+
+// A tensor of whole numbers as it lies in the file.
+std::vector<int8_t> bytes_of(const HostTensor& t) {
+  std::vector<int8_t> bytes;
+  bytes.reserve(t.values.size());
+  for (const float value : t.values) {
+    if (!(value >= -128 && value <= 127) || value != std::round(value))
+      throw std::invalid_argument(
+          fmt::format("[safetensors] tensor {}: {} is no whole number of 8 bits", t.name, value));
+    bytes.push_back(static_cast<int8_t>(value));
+  }
+  return bytes;
 }
 
 // Of the metadata and of each tensor's name, shape and values, in the order of the names; the sum itself left out.
@@ -116,6 +137,7 @@ std::string checksum_of(const SafetensorsFile& file) {
   for (const HostTensor& t : file.tensors) sorted.push_back(&t);
   std::sort(sorted.begin(), sorted.end(), [](const HostTensor* a, const HostTensor* b) { return a->name < b->name; });
   std::deque<std::string> texts;  // pieces point to them
+  std::deque<std::vector<int8_t>> numbers;
   std::vector<std::span<const std::byte>> pieces;
   const auto add = [&](const std::string& text) {
     pieces.push_back(std::as_bytes(std::span(texts.emplace_back(text))));
@@ -124,7 +146,9 @@ std::string checksum_of(const SafetensorsFile& file) {
     if (key != kChecksumKey) add(key + "=" + value + "\n");
   for (const HostTensor* t : sorted) {
     add(t->name + t->shape.text());
-    pieces.push_back(std::as_bytes(std::span(t->values)));
+    pieces.push_back(t->element == HostTensor::Element::int8
+                         ? std::as_bytes(std::span(numbers.emplace_back(bytes_of(*t))))
+                         : std::as_bytes(std::span(t->values)));
   }
   return fmt::format("{:08x}", io::crc32(pieces));
 }
@@ -156,15 +180,20 @@ void write_safetensors(const std::filesystem::path& path, const SafetensorsFile&
     if (static_cast<size_t>(t.shape.count()) != t.values.size())
       throw std::invalid_argument(
           fmt::format("[safetensors] tensor {} {} has {} values", t.name, t.shape.text(), t.values.size()));
-    const uint64_t bytes = t.values.size() * sizeof(float);
-    header[t.name] = {{"dtype", "F32"}, {"shape", t.shape.sizes()}, {"data_offsets", {next, next + bytes}}};
+    const bool narrow = t.element == HostTensor::Element::int8;
+    const uint64_t bytes = t.values.size() * (narrow ? 1 : sizeof(float));
+    header[t.name] = {
+        {"dtype", narrow ? "I8" : "F32"}, {"shape", t.shape.sizes()}, {"data_offsets", {next, next + bytes}}};
     next += bytes;
   }
   std::string text = header.dump();
   text.append((8 - text.size() % 8) % 8, ' ');  // aligned data, as the format's own writer does
   const uint64_t length = text.size();
   std::vector<std::span<const std::byte>> pieces{std::as_bytes(std::span(&length, 1)), std::as_bytes(std::span(text))};
-  for (const HostTensor& t : file.tensors) pieces.push_back(std::as_bytes(std::span(t.values)));
+  std::deque<std::vector<int8_t>> narrow;  // pieces point to them
+  for (const HostTensor& t : file.tensors)
+    pieces.push_back(t.element == HostTensor::Element::int8 ? std::as_bytes(std::span(narrow.emplace_back(bytes_of(t))))
+                                                            : std::as_bytes(std::span(t.values)));
   io::write_file_atomically(path.string(), pieces);
 }
 

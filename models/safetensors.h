@@ -3,6 +3,7 @@
 // Layout: 8 bytes little-endian header length, a JSON header, then the tensors' bytes without gaps.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <stdexcept>
@@ -20,9 +21,11 @@ class DamagedFile : public std::runtime_error {
 };
 
 struct HostTensor {
+  enum class Element : uint8_t { f32, int8 };
   std::string name;
   backend::Shape shape;
-  std::vector<float> values;  // row-major
+  std::vector<float> values;       // row-major
+  Element element = Element::f32;  // in the file; int8: every value is a whole number from -128 to 127
 };
 
 struct SafetensorsFile {
@@ -33,10 +36,11 @@ struct SafetensorsFile {
 };
 
 // Atomic: written beside the target, flushed to disk, renamed. Adds a checksum to the metadata ("crc32", of metadata,
-// names, shapes and values). Throws std::runtime_error naming the file.
+// names, shapes and values). Throws std::runtime_error naming the file, std::invalid_argument when a value does not fit
+// its element.
 void write_safetensors(const std::filesystem::path& path, const SafetensorsFile& file);
 
-// F32 and F64 tensors (F64 becomes float). Throws std::runtime_error naming the file when it is absent, DamagedFile
+// F32, F64 and I8 tensors (all become float). Throws std::runtime_error naming the file when it is absent, DamagedFile
 // when it is cut short, not this format, of another element type, has tensors that share bytes, or a checksum that its
 // bytes do not have.
 SafetensorsFile read_safetensors(const std::filesystem::path& path);

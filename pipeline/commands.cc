@@ -15,6 +15,7 @@ std::span<const Command> all_commands() {
       Command{"transcribe", "videos -> text, times and subtitles", run_transcribe, true},
       Command{"inspect", "say what a model, a media file or a prepared folder is", run_inspect, false},
       Command{"extract", "a layer's features of every clip -> NumPy arrays or safetensors", run_extract, true},
+      Command{"compact", "a model with weights of 8 bits, a quarter as large", run_compact, false},
       Command{"import", "public PyTorch checkpoints -> a model of this program", run_import, false},
       Command{"recipes", "list or print the built-in recipes", run_recipes, false},
   };

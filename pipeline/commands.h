@@ -20,6 +20,7 @@ int run_evaluate(const Arguments& arguments);
 int run_transcribe(const Arguments& arguments);
 int run_inspect(const Arguments& arguments);
 int run_import(const Arguments& arguments);
+int run_compact(const Arguments& arguments);
 int run_extract(const Arguments& arguments);
 int run_recipes(const Arguments& arguments);
 

@@ -6,7 +6,6 @@
 #include <algorithm>
 
 #include "io/atomic_file.h"
-#include "models/safetensors.h"
 #include "preprocessing/random.h"
 
 namespace avsr::pipeline {
@@ -68,7 +67,7 @@ std::string Inheritance::text() const {
 Ancestor::Ancestor(std::string path) : path_(std::move(path)) {
   header_ = models::read_model_header(path_);
   rule_ = input_rule_from_json(header_.preprocessing);
-  for (const models::HostTensor& tensor : models::read_safetensors(path_).tensors)
+  for (const models::HostTensor& tensor : models::read_model_tensors(path_).tensors)
     shapes_.emplace(tensor.name, tensor.shape);
   hash_ = fmt::format("{:016x}", preprocessing::hash_text(io::read_text_file(path_)));
 }

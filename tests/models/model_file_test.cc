@@ -5,8 +5,11 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iterator>
 #include <limits>
 
@@ -54,6 +57,65 @@ class ModelFiles : public NetworkFixture {
   }
   std::filesystem::path folder_;
 };
+
+// Half a step of the row's 127 at most; what has one axis and the statistics stay as they were.
+TEST_F(ModelFiles, CompactOnesAreAQuarterAndNearlyTheSame) {
+  const NetworkConfig config = narrow_config(Streams::audiovisual, BackEnd::recurrent, backend::Cell::lstm);
+  const auto network = make_network(*backend_, config, 3);
+  const auto path = saved(config, *network), compact = folder_ / "compact.safetensors";
+  save_compact(path, compact);
+  EXPECT_LT(std::filesystem::file_size(compact),
+            std::filesystem::file_size(path) / 2);  // so small a model is half header and biases
+
+  const LoadedModel loaded = load_model(compact, *backend_);
+  EXPECT_EQ(backend_->values(loaded.network->parameters().statistics()),
+            backend_->values(network->parameters().statistics()));
+  for (const layers::Parameter* p : network->parameters().all()) {
+    const std::vector<float> before = backend_->values(p->value),
+                             after = backend_->values(loaded.network->parameters().at(p->name).value);
+    const size_t rows = p->value.shape.rank() < 2 ? before.size() : static_cast<size_t>(p->value.shape[0]);
+    const size_t length = before.size() / rows;
+    for (size_t row = 0; row < rows; ++row) {
+      float largest = 0;
+      for (size_t i = row * length; i < (row + 1) * length; ++i) largest = std::max(largest, std::abs(before[i]));
+      const float allowed = p->value.shape.rank() < 2 ? 0 : largest / 127 * 0.5001F;
+      for (size_t i = row * length; i < (row + 1) * length; ++i)
+        ASSERT_NEAR(after[i], before[i], allowed) << p->name << " row " << row;
+    }
+  }
+  LoadReport report = load_parameters(compact, network->parameters(), {"video"});
+  EXPECT_THAT(report.loaded, Contains("video/trunk/layer1/0/conv1/weight"));
+  EXPECT_THAT(failure([&] { save_compact(folder_ / "none.safetensors", compact); }), HasSubstr("none.safetensors"));
+  EXPECT_THROW(save_compact(compact, folder_ / "twice.safetensors"), std::invalid_argument);
+}
+
+TEST_F(ModelFiles, CompactOnesWithBadScalesAreRefused) {
+  const NetworkConfig config = narrow_config(Streams::audio, BackEnd::recurrent, backend::Cell::gru);
+  const auto network = make_network(*backend_, config, 3);
+  const auto path = saved(config, *network), compact = folder_ / "compact.safetensors";
+  save_compact(path, compact);
+  const SafetensorsFile good = read_safetensors(compact);
+  const auto refusal = [&](const std::function<void(SafetensorsFile&)>& spoil) {
+    SafetensorsFile file = good;
+    spoil(file);
+    write_safetensors(compact, file);
+    return failure([&] { load_model(compact, *backend_); });
+  };
+  const auto scales = [](SafetensorsFile& file) -> HostTensor& {
+    return *std::find_if(file.tensors.begin(), file.tensors.end(),
+                         [](const HostTensor& t) { return t.name.ends_with(".scale"); });
+  };
+  EXPECT_THAT(refusal([](SafetensorsFile&) {}), HasSubstr("accepted"));
+  EXPECT_THAT(refusal([&](SafetensorsFile& file) { scales(file).name = "other"; }), HasSubstr("missing"));
+  EXPECT_THAT(refusal([&](SafetensorsFile& file) {
+                scales(file).values.push_back(1);
+                scales(file).shape = {scales(file).shape[0] + 1};
+              }),
+              HasSubstr("a scale for each row"));
+  EXPECT_THAT(refusal([&](SafetensorsFile& file) { scales(file).values[0] = std::numeric_limits<float>::infinity(); }),
+              HasSubstr("finite"));
+  EXPECT_THAT(refusal([](SafetensorsFile& file) { file.metadata["storage"] = "int4"; }), HasSubstr("int4"));
+}
 
 TEST_F(ModelFiles, GiveBackTheSameNetwork) {
   for (const Streams streams : {Streams::video, Streams::audio, Streams::audiovisual}) {
