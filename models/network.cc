@@ -37,7 +37,8 @@ class AvsrNetwork final : public Network {
     if (config.streams != Streams::video) audio_.emplace(backend, arena_, scratch_, config.audio);
     if (audio_) build_back_end("audio", audio_->width(), audio_back_end_);
     if (audiovisual()) {
-      fusion_.emplace(backend, arena_, "fusion/recurrent", stack_options(config.fusion, 4 * config.recurrent.hidden));
+      const int width = video_back_end_->width() + audio_back_end_->width();
+      fusion_.emplace(backend, arena_, "fusion/recurrent", stack_options(config.fusion, width));
       build_head("fusion", 2 * config.fusion.hidden, config.fusion.hidden_dropout);
     }
   }
@@ -57,7 +58,7 @@ class AvsrNetwork final : public Network {
   const Tensor& forward_back_end(StreamBackEnd& back_end, const Tensor& embedding, const Inputs& inputs, bool training,
                                  uint64_t seed, bool& trains);
   void forward_fusion(const Inputs& inputs, bool training, uint64_t seed);
-  Tensor features_where(const std::vector<uint8_t>& present, const Tensor& features, Tensor& storage);
+  Tensor features_where(const std::vector<uint8_t>& present, const Tensor& features, int width, Tensor& storage);
   void mask_absent(const std::vector<uint8_t>& present, Tensor& t);
   void forward_head(const Tensor& x, bool training, uint64_t seed, bool below);
   template <typename Stream>
@@ -147,11 +148,12 @@ void AvsrNetwork::mask_absent(const std::vector<uint8_t>& present, Tensor& t) {
   backend_.mask(t, kept);
 }
 
-// (B, T, D) with zeros for the clips without the stream; features: the stream's own, empty when it did not run.
-Tensor AvsrNetwork::features_where(const std::vector<uint8_t>& present, const Tensor& features, Tensor& storage) {
+// (B, T, width) with zeros for the clips without the stream; features: the stream's own, empty when it did not run.
+Tensor AvsrNetwork::features_where(const std::vector<uint8_t>& present, const Tensor& features, int width,
+                                   Tensor& storage) {
   if (!features.empty() && all_present(present)) return features;
   if (features.empty()) {
-    backend_.resize(storage, {static_cast<int64_t>(steps_.size()), longest(steps_), 2 * config_.recurrent.hidden});
+    backend_.resize(storage, {static_cast<int64_t>(steps_.size()), longest(steps_), width});
     backend_.fill(storage, 0);
     return storage;
   }
@@ -164,8 +166,8 @@ void AvsrNetwork::forward_fusion(const Inputs& inputs, bool training, uint64_t s
   for (size_t b = 0; b < inputs.video_present.size() && b < inputs.audio_present.size(); ++b)
     if (!inputs.video_present[b] && !inputs.audio_present[b])
       throw std::invalid_argument(fmt::format("[network] clip {} has neither stream", b));
-  const Tensor video = features_where(video_present_, video_features_, video_kept_),
-               audio = features_where(audio_present_, audio_features_, audio_kept_);
+  const Tensor video = features_where(video_present_, video_features_, video_back_end_->width(), video_kept_),
+               audio = features_where(audio_present_, audio_features_, audio_back_end_->width(), audio_kept_);
   const int64_t clips = video.shape[0], frames = video.shape[1], rows = clips * frames;
   backend_.concatenate(video.reshaped({rows, video.shape[2]}), audio.reshaped({rows, audio.shape[2]}), fused_);
   fused_ = fused_.reshaped({clips, frames, fused_.shape.back()});
@@ -271,10 +273,10 @@ void AvsrNetwork::backward(const Tensor& dlogits) {
   arena_.gradients_final("fusion");
   if (!video_trains_ && !audio_trains_) return;
   const auto& s = d_fused_.shape;
-  const int64_t width = s[2] / 2, rows = s[0] * s[1];
+  const int64_t width = video_back_end_->width(), rows = s[0] * s[1];
   backend_.split(d_fused_.reshaped({rows, s[2]}), width, d_video_, d_audio_);
   d_video_ = d_video_.reshaped({s[0], s[1], width});
-  d_audio_ = d_audio_.reshaped({s[0], s[1], width});
+  d_audio_ = d_audio_.reshaped({s[0], s[1], s[2] - width});
   if (!all_present(video_present_)) mask_absent(video_present_, d_video_);
   if (!all_present(audio_present_)) mask_absent(audio_present_, d_audio_);
   if (video_trains_) backward_stream(*video_, *video_back_end_, d_video_);

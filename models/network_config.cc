@@ -189,8 +189,7 @@ void NetworkConfig::validate() const {
   if (streams != Streams::video) {
     if (audio.input == AudioConfig::Input::mfcc) {
       check_size(audio.mfcc_features, "audio.mfcc_features");
-      check(streams == Streams::audiovisual || back_end != BackEnd::temporal_conv, "back_end",
-            "recurrent or ms_tcn, because audio.input is mfcc");
+      check(back_end != BackEnd::temporal_conv, "back_end", "recurrent or ms_tcn, because audio.input is mfcc");
     } else {
       check_trunk("audio", audio.widths, audio.blocks);
       check_size(audio.frontend_width, "audio.frontend_width");
@@ -200,8 +199,8 @@ void NetworkConfig::validate() const {
             fmt::format("kernel, stride >= 1, 0 <= padding < kernel; got {}", fmt::join(audio.pool, ", ")));
     }
   }
-  check(streams != Streams::audiovisual || back_end == BackEnd::recurrent, "back_end",
-        "recurrent, because streams is audiovisual");
+  check(streams != Streams::audiovisual || back_end != BackEnd::temporal_conv, "back_end",
+        "recurrent or ms_tcn, because streams is audiovisual");
   if (back_end == BackEnd::recurrent) check_recurrent("recurrent", recurrent);
   if (back_end == BackEnd::ms_tcn) check_ms_tcn(ms_tcn);
   if (streams == Streams::audiovisual) check_recurrent("fusion", fusion);

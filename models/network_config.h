@@ -73,7 +73,7 @@ inline constexpr std::pair<backend::Cell, const char*> kCellNames[] = {
 
 struct NetworkConfig {
   Streams streams = Streams::audiovisual;
-  BackEnd back_end = BackEnd::recurrent;  // of the single streams; audiovisual is always recurrent
+  BackEnd back_end = BackEnd::recurrent;  // of each stream; the fusion is always recurrent
   VideoConfig video;
   AudioConfig audio;
   RecurrentConfig recurrent;  // of each stream

@@ -65,8 +65,7 @@ TEST_F(Networks, RaggedBatchEqualsItsClipsOneByOne) {
   configs.push_back(narrow_config(Streams::audio));
   configs.back().audio.pool = {21, 21, 1};
   configs.push_back(narrow_config(Streams::audio, BackEnd::ms_tcn));
-  configs.push_back(narrow_config(Streams::video, BackEnd::ms_tcn));
-  configs.back().word_boundary = true;
+  configs.push_back(narrow_config(Streams::audiovisual, BackEnd::ms_tcn));
   configs.push_back(narrow_config(Streams::audiovisual));
   configs.back().word_boundary = true;
   for (const NetworkConfig& config : configs) {
@@ -131,7 +130,7 @@ TEST_F(Networks, OverfitOneBatch) {
   configs[0].recurrent.hidden_dropout = 0.1f;
   configs.push_back(narrow_config(Streams::video, BackEnd::recurrent, Cell::gru));
   configs.push_back(narrow_config(Streams::audio, BackEnd::temporal_conv));
-  configs.push_back(narrow_config(Streams::video, BackEnd::ms_tcn));
+  configs.push_back(narrow_config(Streams::audiovisual, BackEnd::ms_tcn));
   configs.back().word_boundary = true;
   for (const NetworkConfig& config : configs) {
     const auto network = make_network(*backend_, config, 3);
@@ -378,6 +377,8 @@ TEST_F(Networks, RefuseInputsThatDoNotFit) {
   wrong = narrow_config(Streams::video, BackEnd::ms_tcn);
   wrong.ms_tcn.kernels = {4};
   EXPECT_THAT(refusal([&] { make_network(*backend_, wrong, 1); }), HasSubstr("ms_tcn.kernels"));
+  wrong = narrow_config(Streams::audiovisual, BackEnd::temporal_conv);
+  EXPECT_THAT(refusal([&] { make_network(*backend_, wrong, 1); }), HasSubstr("recurrent or ms_tcn"));
   wrong = narrow_config(Streams::video);
   wrong.modality_dropout.audio = 0.5f;
   EXPECT_THAT(refusal([&] { make_network(*backend_, wrong, 1); }), HasSubstr("modality_dropout"));
