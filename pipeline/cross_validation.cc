@@ -12,7 +12,6 @@
 #include "io/atomic_file.h"
 #include "pipeline/dataset.h"
 #include "pipeline/evaluate.h"
-#include "pipeline/schedule.h"
 
 namespace avsr::pipeline {
 namespace {
@@ -33,55 +32,36 @@ class CrossValidation {
 
   std::vector<FoldResult> run() {
     const std::vector<Fold> folds = make_folds(open_prepared(settings_.data), settings_.folds);
-    open_folder();
+    const FoldSettings& f = settings_.folds;
+    claim_folder(settings_.out, "cross-validate", "cross-validation",
+                 {{"recipe", settings_.recipe.tree},
+                  {"data_hash", read_dataset_info(settings_.data).hash},
+                  {"folds", f.leave_out > 0 ? 0 : f.folds},
+                  {"leave_out", f.leave_out},
+                  {"most", f.most},
+                  {"seed", f.seed},
+                  {"with_test", f.with_test},
+                  {"stages", settings_.stages}});
     std::vector<FoldResult> results;
     for (size_t i = 0; i < folds.size(); ++i) {
       const int number = static_cast<int>(i) + 1;
       std::optional<FoldResult> result = finished(number);
       if (!result) {
-        say(fmt::format("fold {}/{}: tests {}", number, folds.size(), folds[i].tested));
+        settings_.say(fmt::format("fold {}/{}: tests {}", number, folds.size(), folds[i].tested));
         result = run_fold(number, folds[i]);
       }
       if (!result) break;  // stopped
       results.push_back(*result);
       write_tables(results);
       for (const auto& [kind, accuracy] : result->accuracy)
-        say(fmt::format("fold {}/{}: {} {:.1f} %", number, folds.size(), kind, 100 * accuracy));
+        settings_.say(fmt::format("fold {}/{}: {} {:.1f} %", number, folds.size(), kind, 100 * accuracy));
     }
     return results;
   }
 
  private:
-  void say(const std::string& line) const {
-    if (settings_.reporter.say) settings_.reporter.say(line);
-  }
-  fs::path folder_of(int number) const { return settings_.out / fmt::format("fold-{:02}", number); }
-
-  void open_folder() const {
-    io::require_output_folder(settings_.out.string());
-    const FoldSettings& f = settings_.folds;
-    const json wanted{{"recipe", settings_.recipe.tree},
-                      {"data_hash", read_dataset_info(settings_.data).hash},
-                      {"folds", f.leave_out > 0 ? 0 : f.folds},
-                      {"leave_out", f.leave_out},
-                      {"most", f.most},
-                      {"seed", f.seed},
-                      {"with_test", f.with_test},
-                      {"stages", settings_.stages}};
-    const std::string file = (settings_.out / "cross-validation.json").string();
-    if (!fs::exists(file)) {
-      io::write_file_atomically(file, std::string_view(wanted.dump(2) + "\n"));
-      return;
-    }
-    const json known = json::parse(io::read_text_file(file), nullptr, false);
-    std::vector<std::string> other;
-    for (const auto& [key, value] : wanted.items())
-      if (!known.is_object() || !known.contains(key) || known[key] != value) other.push_back(key);
-    if (!other.empty())
-      throw std::runtime_error(fmt::format(
-          "[cross-validate] {} holds another cross-validation (other {}): choose another --out, or remove it",
-          settings_.out.string(), fmt::join(other, ", ")));
-  }
+  static std::string name_of(int number) { return fmt::format("fold-{:02}", number); }
+  fs::path folder_of(int number) const { return settings_.out / name_of(number); }
 
   std::optional<FoldResult> finished(int number) const {
     const fs::path file = folder_of(number) / "fold.json";
@@ -96,18 +76,9 @@ class CrossValidation {
 
   // No value: stopped by the user.
   std::optional<FoldResult> run_fold(int number, const Fold& fold) const {
-    RunSettings run;
+    RunSettings run = settings_.run_in(name_of(number));
     run.recipe = settings_.recipe;
     run.data = (folder_of(number) / "data").string();
-    run.out = folder_of(number);
-    run.stages = settings_.stages;
-    run.resume = fs::exists(run.out / "run.json");
-    run.workers = settings_.workers;
-    run.cache_gb = settings_.cache_gb;
-    run.keep_checkpoints = 0;
-    run.stop = settings_.stop;
-    run.reporter.tick = settings_.reporter.tick;
-    run.reporter.say = [&](const std::string& line) { say(fmt::format("  {}", line)); };
     write_view(settings_.data, fold, run.data);
     if (!run_schedule(backend_, run)) return std::nullopt;
 

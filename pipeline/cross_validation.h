@@ -1,8 +1,6 @@
 // Trains and tests a recipe on each fold of a prepared folder: how good it is on clips, or speakers, that it never saw.
 #pragma once
 
-#include <atomic>
-#include <filesystem>
 #include <map>
 #include <string>
 #include <vector>
@@ -10,20 +8,14 @@
 #include "models/backend/backend.h"
 #include "pipeline/folds.h"
 #include "pipeline/recipe.h"
-#include "pipeline/reporter.h"
+#include "pipeline/study.h"
 
 namespace avsr::pipeline {
 
-struct CrossValidationSettings {
+// out: fold-01, … and the tables.
+struct CrossValidationSettings : StudySettings {
   Recipe recipe;
-  std::string data;           // prepared folder
-  std::filesystem::path out;  // fold-01, … and the tables
   FoldSettings folds;
-  std::vector<std::string> stages;  // only these; empty: all
-  int workers = 0;
-  double cache_gb = 0;
-  const std::atomic<bool>* stop = nullptr;
-  Reporter reporter;
 };
 
 struct FoldResult {

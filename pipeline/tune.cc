@@ -11,7 +11,6 @@
 #include "io/atomic_file.h"
 #include "pipeline/progress.h"
 #include "pipeline/recipe.h"
-#include "pipeline/schedule.h"
 
 namespace avsr::pipeline {
 namespace {
@@ -55,7 +54,12 @@ class Tuning {
   Tuning(backend::Backend& backend, const TuneSettings& settings) : backend_(backend), settings_(settings) {}
 
   std::vector<Trial> run() {
-    open_folder();
+    claim_folder(settings_.out, "tune", "search",
+                 {{"recipe", load_recipe(settings_.recipe, settings_.overrides).tree},
+                  {"space", settings_.space.text},
+                  {"seed", settings_.seed},
+                  {"stages", settings_.stages},
+                  {"data", settings_.data}});
     // What a recipe cannot have is a mistake in the space: better said now than hours later.
     for (int number = 1; number <= settings_.trials; ++number) load_recipe(settings_.recipe, overrides_of(number));
     std::vector<Trial> trials;
@@ -64,7 +68,7 @@ class Tuning {
       if (!trial) trial = train(number);
       if (!trial) break;  // stopped
       trials.push_back(*trial);
-      say(fmt::format(
+      settings_.say(fmt::format(
           "trial {}/{}: {} ({})", number, settings_.trials,
           trial->failure.empty() ? fmt::format("{:.1f} % on validation", 100 * trial->accuracy) : trial->failure,
           fmt::join(trial->drawn, " ")));
@@ -75,36 +79,12 @@ class Tuning {
   }
 
  private:
-  void say(const std::string& line) const {
-    if (settings_.reporter.say) settings_.reporter.say(line);
-  }
-  fs::path folder_of(int number) const { return settings_.out / fmt::format("trial-{:03}", number); }
+  static std::string name_of(int number) { return fmt::format("trial-{:03}", number); }
+  fs::path folder_of(int number) const { return settings_.out / name_of(number); }
   std::vector<std::string> overrides_of(int number) const {
     std::vector<std::string> overrides = settings_.overrides;
     for (const std::string& drawn : draw(settings_.space, settings_.seed, number)) overrides.push_back(drawn);
     return overrides;
-  }
-
-  // Another space, seed or recipe in the same folder would mix two searches into one table.
-  void open_folder() const {
-    io::require_output_folder(settings_.out.string());
-    const json search{{"recipe", load_recipe(settings_.recipe, settings_.overrides).tree},
-                      {"space", settings_.space.text},
-                      {"seed", settings_.seed},
-                      {"stages", settings_.stages},
-                      {"data", settings_.data}};
-    const std::string file = (settings_.out / "tune.json").string();
-    if (fs::exists(file)) {
-      const json known = json::parse(io::read_text_file(file), nullptr, false);
-      if (known == search) return;
-      std::vector<std::string> other;
-      for (const auto& [key, value] : search.items())
-        if (!known.is_object() || !known.contains(key) || known[key] != value) other.push_back(key);
-      throw std::runtime_error(
-          fmt::format("[tune] {} holds another search (other {}): choose another --out, or remove it",
-                      settings_.out.string(), fmt::join(other, ", ")));
-    }
-    io::write_file_atomically(file, std::string_view(search.dump(2) + "\n"));
   }
 
   std::optional<Trial> finished(int number) const {
@@ -122,18 +102,8 @@ class Tuning {
   // No value: stopped by the user.
   std::optional<Trial> train(int number) const {
     Trial trial{.number = number, .drawn = draw(settings_.space, settings_.seed, number)};
-    RunSettings run;
-    run.data = settings_.data;
-    run.out = folder_of(number);
-    run.stages = settings_.stages;
-    run.resume = fs::exists(run.out / "run.json");
-    run.workers = settings_.workers;
-    run.cache_gb = settings_.cache_gb;
-    run.keep_checkpoints = 0;
-    run.stop = settings_.stop;
-    run.reporter.tick = settings_.reporter.tick;
-    run.reporter.say = [&](const std::string& line) { say(fmt::format("  {}", line)); };
-    say(fmt::format("trial {}/{}: {}", number, settings_.trials, fmt::join(trial.drawn, " ")));
+    RunSettings run = settings_.run_in(name_of(number));
+    settings_.say(fmt::format("trial {}/{}: {}", number, settings_.trials, fmt::join(trial.drawn, " ")));
     try {
       run.recipe = load_recipe(settings_.recipe, overrides_of(number));
       if (!run_schedule(backend_, run)) return std::nullopt;

@@ -2,31 +2,23 @@
 // validation set. The test set is never looked at.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
-#include <filesystem>
 #include <string>
 #include <vector>
 
 #include "models/backend/backend.h"
-#include "pipeline/reporter.h"
 #include "pipeline/search_space.h"
+#include "pipeline/study.h"
 
 namespace avsr::pipeline {
 
-struct TuneSettings {
+// out: trial-001, … and the tables.
+struct TuneSettings : StudySettings {
   std::string recipe;                  // a built-in one's name, or a path
   std::vector<std::string> overrides;  // of every trial, before its own
   SearchSpace space;
-  std::string data;           // prepared folder
-  std::filesystem::path out;  // trial-001, … and the tables
   int trials = 20;
   uint64_t seed = 1;
-  std::vector<std::string> stages;  // only these; empty: all
-  int workers = 0;
-  double cache_gb = 0;
-  const std::atomic<bool>* stop = nullptr;
-  Reporter reporter;
 
   void validate() const;  // throws std::invalid_argument
 };
