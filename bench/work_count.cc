@@ -92,7 +92,7 @@ void count_video(Counter& counter, const models::VideoConfig& config, int frames
   const Map last = counter.trunk(pooled, config.widths, config.blocks, 3 * 3, width);
   const double seen = config.global_pooling ? last.positions() : 4.0 * frames;
   counter.pool(seen * width, 1.0 * frames * width);
-  counter.linear_bn(frames, width, config.embedding);
+  if (config.embedding > 0) counter.linear_bn(frames, width, config.embedding);
 }
 
 void count_audio(Counter& counter, const models::AudioConfig& config, int frames) {
@@ -102,12 +102,12 @@ void count_audio(Counter& counter, const models::AudioConfig& config, int frames
   const Map last = counter.trunk(front, config.widths, config.blocks, 3, width);
   const int steps = reduced(last.width, config.pool[0], config.pool[1], config.pool[2]);
   counter.pool(last.positions() * width, 1.0 * steps * width);
-  counter.linear(steps, width, config.embedding);
+  if (config.embedding > 0) counter.linear(steps, width, config.embedding);
 }
 
 int audio_width(const models::AudioConfig& config) {
   constexpr int kMfccPerStep = 4;  // 10 ms windows, joined
-  return config.input == models::AudioConfig::Input::mfcc ? kMfccPerStep * config.mfcc_features : config.embedding;
+  return config.input == models::AudioConfig::Input::mfcc ? kMfccPerStep * config.mfcc_features : config.features();
 }
 
 }  // namespace
@@ -120,7 +120,7 @@ Work work_of_clip(const models::NetworkConfig& config, int frames) {
   Counter counter;
   if (config.streams != models::Streams::audio) {
     count_video(counter, config.video, frames);
-    counter.recurrent(config.recurrent, config.video.embedding, frames);
+    counter.recurrent(config.recurrent, config.video.features(), frames);
   }
   if (config.streams != models::Streams::video) {
     if (config.audio.input == models::AudioConfig::Input::waveform) count_audio(counter, config.audio, frames);

@@ -32,13 +32,13 @@ AudioStream::AudioStream(backend::Backend& backend, layers::ParameterArena& aren
                                .stride = {1, 1, 4},
                                .padding = {0, 0, 38}};
   chain_.add<layers::ConvBn>(backend, arena, "audio/frontend/conv", "audio/frontend/bn", conv,
-                             layers::ConvBn::Options{.relu = true});
+                             layers::ConvBn::Options{.activation = config.activation});
   int width = config.frontend_width;
   for (size_t i = 0; i < config.widths.size(); ++i)
     for (int j = 0; j < config.blocks[i]; ++j) {
       chain_.add<layers::ResidualBlock>(
           backend, arena, fmt::format("audio/trunk/layer{}/{}", i + 1, j),
-          layers::ResidualBlock::Shape{width, config.widths[i], i > 0 && j == 0 ? 2 : 1, 1});
+          layers::ResidualBlock::Shape{width, config.widths[i], i > 0 && j == 0 ? 2 : 1, 1, config.activation});
       width = config.widths[i];
     }
   const auto [kernel, stride, padding] = config.pool;
@@ -46,10 +46,10 @@ AudioStream::AudioStream(backend::Backend& backend, layers::ParameterArena& aren
       backend, "audio/embed/pool",
       PoolSpec{.kind = PoolSpec::Kind::average, .kernel = {1, kernel}, .stride = {1, stride}, .padding = {0, padding}});
   chain_.add<layers::PackSteps>(backend);
-  chain_.add<layers::Linear>(backend, arena, "audio/embed/linear", width, config.embedding);
+  if (config.embedding > 0) chain_.add<layers::Linear>(backend, arena, "audio/embed/linear", width, config.embedding);
 }
 
-int AudioStream::width() const { return mfcc() ? kMfccPerStep * config_.mfcc_features : config_.embedding; }
+int AudioStream::width() const { return mfcc() ? kMfccPerStep * config_.mfcc_features : config_.features(); }
 
 Lengths AudioStream::samples(const Inputs& inputs) const {
   const auto& shape = inputs.audio.shape;

@@ -33,7 +33,7 @@ class AvsrNetwork final : public Network {
  public:
   AvsrNetwork(backend::Backend& backend, const NetworkConfig& config) : Network(config), backend_(backend) {
     if (config.streams != Streams::audio) video_.emplace(backend, arena_, scratch_, config.video);
-    if (video_) build_back_end("video", config.video.embedding, video_back_end_);
+    if (video_) build_back_end("video", config.video.features(), video_back_end_);
     if (config.streams != Streams::video) audio_.emplace(backend, arena_, scratch_, config.audio);
     if (audio_) build_back_end("audio", audio_->width(), audio_back_end_);
     if (audiovisual()) {

@@ -77,11 +77,12 @@ void read_recurrent(const json& parent, const char* key, RecurrentConfig& c) {
 void read_ms_tcn(const json& parent, MsTcnConfig& c) {
   if (!parent.contains("ms_tcn")) return;
   const json& j = parent.at("ms_tcn");
-  check_keys(j, "ms_tcn", {"kernels", "branch_width", "blocks", "dropout"});
+  check_keys(j, "ms_tcn", {"kernels", "branch_width", "blocks", "dropout", "activation"});
   read(j, "kernels", c.kernels);
   read(j, "branch_width", c.branch_width);
   read(j, "blocks", c.blocks);
   read(j, "dropout", c.dropout);
+  read_name(kActivationNames, j, "activation", c.activation);
 }
 
 void read_modality_dropout(const json& parent, ModalityDropout& c) {
@@ -95,19 +96,21 @@ void read_modality_dropout(const json& parent, ModalityDropout& c) {
 void read_video(const json& parent, VideoConfig& c) {
   if (!parent.contains("video")) return;
   const json& j = parent.at("video");
-  check_keys(j, "video", {"crop", "frontend_width", "widths", "blocks", "embedding", "global_pooling"});
+  check_keys(j, "video", {"crop", "frontend_width", "widths", "blocks", "embedding", "global_pooling", "activation"});
   read(j, "crop", c.crop);
   read(j, "frontend_width", c.frontend_width);
   read(j, "widths", c.widths);
   read(j, "blocks", c.blocks);
   read(j, "embedding", c.embedding);
   read(j, "global_pooling", c.global_pooling);
+  read_name(kActivationNames, j, "activation", c.activation);
 }
 
 void read_audio(const json& parent, AudioConfig& c) {
   if (!parent.contains("audio")) return;
   const json& j = parent.at("audio");
-  check_keys(j, "audio", {"input", "frontend_width", "widths", "blocks", "embedding", "pool", "mfcc_features"});
+  check_keys(j, "audio",
+             {"input", "frontend_width", "widths", "blocks", "embedding", "pool", "mfcc_features", "activation"});
   read_name(kAudioInputNames, j, "input", c.input);
   read(j, "frontend_width", c.frontend_width);
   read(j, "widths", c.widths);
@@ -115,6 +118,7 @@ void read_audio(const json& parent, AudioConfig& c) {
   read(j, "embedding", c.embedding);
   read(j, "pool", c.pool);
   read(j, "mfcc_features", c.mfcc_features);
+  read_name(kActivationNames, j, "activation", c.activation);
 }
 
 void check(bool ok, const std::string& setting, const std::string& expected) {
@@ -126,6 +130,10 @@ constexpr int kLargestSize = 65536, kMostLayers = 1000, kMostLabels = 1'000'000;
 
 void check_size(int size, const std::string& where) {
   check(size >= 1 && size <= kLargestSize, where, fmt::format("1 to {}, got {}", kLargestSize, size));
+}
+
+void check_embedding(int size, const std::string& where) {
+  if (size != 0) check_size(size, where);
 }
 
 void check_trunk(const std::string& where, const std::vector<int>& widths, const std::vector<int>& blocks) {
@@ -173,6 +181,7 @@ int last_map(const VideoConfig& c) {
 }  // namespace
 
 const char* name_of(Streams streams) { return name_in(kStreamNames, streams); }
+const char* name_of(backend::Activation activation) { return name_in(kActivationNames, activation); }
 
 void NetworkConfig::validate() const {
   check(labels >= 1 && labels <= kMostLabels, "labels", fmt::format("1 to {}, got {}", kMostLabels, labels));
@@ -180,7 +189,7 @@ void NetworkConfig::validate() const {
     check_trunk("video", video.widths, video.blocks);
     check(video.crop >= 8 && video.crop <= 1024, "video.crop", fmt::format("8 to 1024 pixels, got {}", video.crop));
     check_size(video.frontend_width, "video.frontend_width");
-    check_size(video.embedding, "video.embedding");
+    check_embedding(video.embedding, "video.embedding");
     if (!video.global_pooling)
       check(last_map(video) == 2 || last_map(video) == 3, "video.global_pooling",
             fmt::format("true, because the last map of a crop of {} is {} x {}; the top-left 2 x 2 form wants 2 or 3",
@@ -193,7 +202,7 @@ void NetworkConfig::validate() const {
     } else {
       check_trunk("audio", audio.widths, audio.blocks);
       check_size(audio.frontend_width, "audio.frontend_width");
-      check_size(audio.embedding, "audio.embedding");
+      check_embedding(audio.embedding, "audio.embedding");
       check(audio.pool[0] >= 1 && audio.pool[1] >= 1 && audio.pool[2] >= 0 && audio.pool[2] < audio.pool[0],
             "audio.pool",
             fmt::format("kernel, stride >= 1, 0 <= padding < kernel; got {}", fmt::join(audio.pool, ", ")));
@@ -218,7 +227,8 @@ void to_json(json& j, const NetworkConfig& c) {
          {"widths", c.video.widths},
          {"blocks", c.video.blocks},
          {"embedding", c.video.embedding},
-         {"global_pooling", c.video.global_pooling}}},
+         {"global_pooling", c.video.global_pooling},
+         {"activation", name_of(c.video.activation)}}},
        {"audio",
         {{"input", name_in(kAudioInputNames, c.audio.input)},
          {"frontend_width", c.audio.frontend_width},
@@ -226,14 +236,16 @@ void to_json(json& j, const NetworkConfig& c) {
          {"blocks", c.audio.blocks},
          {"embedding", c.audio.embedding},
          {"pool", c.audio.pool},
-         {"mfcc_features", c.audio.mfcc_features}}},
+         {"mfcc_features", c.audio.mfcc_features},
+         {"activation", name_of(c.audio.activation)}}},
        {"recurrent", recurrent_json(c.recurrent)},
        {"fusion", recurrent_json(c.fusion)},
        {"ms_tcn",
         {{"kernels", c.ms_tcn.kernels},
          {"branch_width", c.ms_tcn.branch_width},
          {"blocks", c.ms_tcn.blocks},
-         {"dropout", c.ms_tcn.dropout}}},
+         {"dropout", c.ms_tcn.dropout},
+         {"activation", name_of(c.ms_tcn.activation)}}},
        {"word_boundary", c.word_boundary},
        {"modality_dropout", {{"video", c.modality_dropout.video}, {"audio", c.modality_dropout.audio}}},
        {"labels", c.labels}};

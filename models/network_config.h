@@ -15,6 +15,7 @@ enum class Streams : uint8_t { audio, video, audiovisual };
 enum class BackEnd : uint8_t { temporal_conv, recurrent, ms_tcn };
 
 const char* name_of(Streams streams);  // "audio", "video", "audiovisual"
+const char* name_of(backend::Activation activation);
 
 struct RecurrentConfig {
   backend::Cell cell = backend::Cell::lstm;
@@ -33,6 +34,7 @@ struct MsTcnConfig {
   int branch_width = 256;             // channels of each branch
   int blocks = 4;                     // dilations 1, 2, 4, 8
   float dropout = 0.2f;               // behind each convolution of a block
+  backend::Activation activation = backend::Activation::relu;
 };
 
 // In training an audiovisual network now and then gets only one stream of a clip, and so learns to do with it. What it
@@ -47,8 +49,11 @@ struct VideoConfig {
   int frontend_width = 64;
   std::vector<int> widths{64, 128, 256, 512};
   std::vector<int> blocks{3, 4, 6, 3};  // ResNet-34; {2, 2, 2, 2} is ResNet-18
-  int embedding = 256;
-  bool global_pooling = true;  // false: AvgPool2d(2) of the top-left 2x2, as in the public weights
+  int embedding = 256;                  // 0: none, the pooled maps go straight to the back-end
+  bool global_pooling = true;           // false: AvgPool2d(2) of the top-left 2x2, as in the public weights
+  backend::Activation activation = backend::Activation::relu;
+
+  int features() const { return embedding > 0 ? embedding : widths.back(); }  // of each frame
 };
 
 struct AudioConfig {
@@ -56,9 +61,12 @@ struct AudioConfig {
   int frontend_width = 64;
   std::vector<int> widths{64, 128, 256, 512};
   std::vector<int> blocks{2, 2, 2, 2};  // 1-D ResNet-18
-  int embedding = 512;
-  std::array<int, 3> pool{20, 20, 0};  // kernel, stride, padding: 40 ms steps; {21, 21, 1} for 19456 samples
-  int mfcc_features = 39;              // of the mfcc input: 13 with deltas, four 10 ms windows a step joined
+  int embedding = 512;                  // 0: none, the pooled maps go straight to the back-end
+  std::array<int, 3> pool{20, 20, 0};   // kernel, stride, padding: 40 ms steps; {21, 21, 1} for 19456 samples
+  int mfcc_features = 39;               // of the mfcc input: 13 with deltas, four 10 ms windows a step joined
+  backend::Activation activation = backend::Activation::relu;
+
+  int features() const { return embedding > 0 ? embedding : widths.back(); }  // of each step of a waveform
 };
 
 // What these values are called in model files and recipes.
@@ -68,6 +76,8 @@ inline constexpr std::pair<BackEnd, const char*> kBackEndNames[] = {
     {BackEnd::temporal_conv, "temporal_conv"}, {BackEnd::recurrent, "recurrent"}, {BackEnd::ms_tcn, "ms_tcn"}};
 inline constexpr std::pair<AudioConfig::Input, const char*> kAudioInputNames[] = {
     {AudioConfig::Input::waveform, "waveform"}, {AudioConfig::Input::mfcc, "mfcc"}};
+inline constexpr std::pair<backend::Activation, const char*> kActivationNames[] = {
+    {backend::Activation::relu, "relu"}, {backend::Activation::prelu, "prelu"}, {backend::Activation::swish, "swish"}};
 inline constexpr std::pair<backend::Cell, const char*> kCellNames[] = {
     {backend::Cell::lstm, "lstm"}, {backend::Cell::gru, "gru"}, {backend::Cell::rnn, "rnn"}};
 

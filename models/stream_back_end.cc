@@ -20,7 +20,7 @@ StreamBackEnd::StreamBackEnd(backend::Backend& backend, layers::ParameterArena& 
   if (config.back_end == BackEnd::ms_tcn) {
     const MsTcnConfig& c = config.ms_tcn;
     ms_tcn_.emplace(backend, arena, scratch, stream + "/ms_tcn",
-                    layers::MsTcn::Options{input, c.branch_width, c.kernels, c.blocks, c.dropout});
+                    layers::MsTcn::Options{input, c.branch_width, c.kernels, c.blocks, c.dropout, c.activation});
     width_ = ms_tcn_->width();
   } else {
     stack_.emplace(backend, arena, stream + "/recurrent", stack_options(config.recurrent, input));

@@ -8,6 +8,7 @@
 #include "models/layers/linear.h"
 #include "models/layers/pool.h"
 #include "models/layers/residual_block.h"
+#include "models/layers/steps.h"
 #include "models/step_layout.h"
 
 namespace avsr::models {
@@ -32,7 +33,7 @@ VideoStream::VideoStream(backend::Backend& backend, layers::ParameterArena& aren
                                .stride = {1, 2, 2},
                                .padding = {0, 3, 3}};
   chain_.add<layers::ConvBn>(backend, arena, "video/frontend/conv", "video/frontend/bn", conv,
-                             layers::ConvBn::Options{.relu = true});
+                             layers::ConvBn::Options{.activation = config.activation});
   chain_.add<layers::Pool>(
       backend, "video/frontend/pool",
       PoolSpec{.kind = PoolSpec::Kind::max, .kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}});
@@ -41,13 +42,17 @@ VideoStream::VideoStream(backend::Backend& backend, layers::ParameterArena& aren
     for (int j = 0; j < config.blocks[i]; ++j) {
       chain_.add<layers::ResidualBlock>(
           backend, arena, fmt::format("video/trunk/layer{}/{}", i + 1, j),
-          layers::ResidualBlock::Shape{width, config.widths[i], i > 0 && j == 0 ? 2 : 1, 2});
+          layers::ResidualBlock::Shape{width, config.widths[i], i > 0 && j == 0 ? 2 : 1, 2, config.activation});
       width = config.widths[i];
     }
   const std::array<int, 2> window = config.global_pooling ? std::array{0, 0} : std::array{2, 2};
   chain_.add<layers::Pool>(backend, "video/embed/pool",
                            PoolSpec{.kind = PoolSpec::Kind::average, .kernel = window, .stride = window});
-  chain_.add<layers::LinearBn>(backend, arena, "video/embed/linear", "video/embed/bn", width, config.embedding, false);
+  if (config.embedding > 0)
+    chain_.add<layers::LinearBn>(backend, arena, "video/embed/linear", "video/embed/bn", width, config.embedding,
+                                 false);
+  else
+    chain_.add<layers::PackSteps>(backend);  // each frame's map has become one step
 }
 
 Lengths VideoStream::steps(const Inputs& inputs) const {
@@ -89,7 +94,7 @@ void VideoStream::infer_in_chunks(const Inputs& inputs, const Lengths& steps) {
     for (int64_t start = 0; start < frames; start += most) {  // more than one only for a single long clip
       const int64_t count = std::min(most, frames - start);
       chain_.infer(rows_of(windows_, start, count), nullptr, chunk_);
-      backend_.resize(packed_, {total(steps), config_.embedding}, chunk_.dtype);  // the same memory for every chunk
+      backend_.resize(packed_, {total(steps), config_.features()}, chunk_.dtype);  // the same memory for every chunk
       Tensor target = rows_of(packed_, row + start, count);
       backend_.copy(chunk_, target);
     }

@@ -6,8 +6,8 @@
 
 namespace avsr::models {
 
-// Parameters: video/frontend/{conv,bn}, video/trunk/layer<i>/<j>/…, video/embed/{linear,bn}. Works on the valid frames
-// only, packed: a ragged batch gives what each clip alone gives.
+// Parameters: video/frontend/{conv,bn}, video/trunk/layer<i>/<j>/…, video/embed/{linear,bn} unless the embedding is 0.
+// Works on the valid frames only, packed: a ragged batch gives what each clip alone gives.
 class VideoStream {
  public:
   VideoStream(backend::Backend& backend, layers::ParameterArena& arena, layers::Scratch& scratch,

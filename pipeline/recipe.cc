@@ -36,8 +36,9 @@ void read_video(const YAML::Node& node, const std::string& origin, models::Video
   map.read("frontend_width", config.frontend_width, 1, 65536);
   map.read("widths", config.widths);
   map.read("blocks", config.blocks);
-  map.read("embedding", config.embedding, 1, 65536);
+  map.read("embedding", config.embedding, 0, 65536);
   map.read("global_pooling", config.global_pooling);
+  map.read_enum("activation", config.activation, models::kActivationNames);
   map.finish();
 }
 
@@ -48,9 +49,10 @@ void read_audio(const YAML::Node& node, const std::string& origin, models::Audio
   map.read("frontend_width", config.frontend_width, 1, 65536);
   map.read("widths", config.widths);
   map.read("blocks", config.blocks);
-  map.read("embedding", config.embedding, 1, 65536);
+  map.read("embedding", config.embedding, 0, 65536);
   map.read("pool", config.pool);
   map.read("mfcc_features", config.mfcc_features, 1, 1024);
+  map.read_enum("activation", config.activation, models::kActivationNames);
   map.finish();
 }
 
@@ -61,6 +63,7 @@ void read_ms_tcn(const YAML::Node& node, const std::string& origin, models::MsTc
   map.read("branch_width", config.branch_width, 1, 65536);
   map.read("blocks", config.blocks, 1, 16);
   map.read("dropout", config.dropout, 0.f, 0.95f);
+  map.read_enum("activation", config.activation, models::kActivationNames);
   map.finish();
 }
 

@@ -111,6 +111,13 @@ class Backend {
   virtual void relu(Tensor& y) = 0;                               // in place: y = max(y, 0)
   // In place: the gradient of relu, dy = y > 0 ? dy : 0. y: what relu left; of dy's layout.
   virtual void relu_backward(const Tensor& y, Tensor& dy) = 0;
+  // y = x > 0 ? x : slope[c] x, by channel (He et al. 2015, PReLU). slope: (C). y keeps the layout of x; it may be x.
+  virtual void prelu(const Tensor& x, const Tensor& slope, Tensor& y) = 0;
+  // dx = , in the layout of x; it may be dy. dslope += .
+  virtual void prelu_backward(const Tensor& x, const Tensor& slope, const Tensor& dy, Tensor& dx, Tensor& dslope) = 0;
+  // y = x sigmoid(x) (Ramachandran, Zoph and Le 2017; also SiLU), and its gradient; layouts and memory as prelu's.
+  virtual void swish(const Tensor& x, Tensor& y) = 0;
+  virtual void swish_backward(const Tensor& x, const Tensor& dy, Tensor& dx) = 0;
   virtual void scale(Tensor& t, float factor) = 0;  // in place: t *= factor; f32, channels last
   // y = keep ? x / (1 - p) : 0, with keep decided by (seed, element index), so that it needs no stored mask;
   // the gradient is the same call on dy. Channels-last tensors only.

@@ -54,6 +54,11 @@ class Conv {
                      Tensor& y) = 0;
 };
 
+// ---- activations
+// ---------------------------------------------------------------------------------------------------------------------
+// relu: max(x, 0), which batch norm and convolutions compute along. Backend has prelu and swish, which stand alone.
+enum class Activation : uint8_t { none, relu, prelu, swish };
+
 // ---- batch norm over all axes but the last, fused with residual and ReLU -------------------------------------------
 struct BatchNormSpec {
   int channels = 0;

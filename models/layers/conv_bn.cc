@@ -18,8 +18,10 @@ ConvBn::ConvBn(backend::Backend& backend, ParameterArena& arena, const std::stri
       path_(conv_path),
       options_(options),
       conv_(backend, arena, conv_path, spec),
-      bn_(backend, arena, bn_path,
-          {.channels = spec.out_channels, .relu = options.relu, .residual = options.residual}) {}
+      bn_(backend, arena, bn_path, {.channels = spec.out_channels, .relu = relu(), .residual = options.residual}) {
+  if (Activation::stands_alone(options.activation))
+    activation_.emplace(backend, arena, bn_path, options.activation, spec.out_channels);
+}
 
 const Tensor& ConvBn::packed_for(const Shape& x) {
   if (!arena_.still_holds(packed_version_, frozen())) {
@@ -37,7 +39,8 @@ const Tensor& ConvBn::packed_for(const Shape& x) {
 
 void ConvBn::infer(const Tensor& x, const Tensor& residual, const Pass& pass, Tensor& y) {
   const Tensor& packed = packed_for(x.shape);
-  conv_.infer(x, packed, shift_, residual, options_.relu, y);
+  conv_.infer(x, packed, shift_, residual, relu(), y);
+  if (activation_) activation_->infer(y);
   if (pass.out) backend_.mask(y, *pass.out);
 }
 
@@ -45,7 +48,8 @@ const Tensor& ConvBn::forward(const Tensor& x, const Tensor& residual, const Pas
   x_ = x;
   pass_ = pass;
   conv_.forward(x, conv_out_);
-  bn_.forward(conv_out_, residual, pass.out, frozen() && !pass.move_frozen_statistics, y_);
+  bn_.forward(conv_out_, residual, pass.out, frozen() && !pass.move_frozen_statistics, activation_ ? sum_ : y_);
+  if (activation_) activation_->forward(sum_, y_);
   return y_;
 }
 
@@ -57,7 +61,12 @@ void ConvBn::backward(Tensor& dy, bool want_dx, Tensor& dx) {
 
 void ConvBn::backward(const Tensor& dy, bool want_dx, Tensor& dx, Tensor& dresidual) {
   Tensor& d_conv = pass_.scratch->a;
-  bn_.backward(conv_out_, y_, dy, pass_.out, d_conv, dresidual);
+  if (activation_) {
+    activation_->backward(dy, pass_.scratch->c);
+    bn_.backward(conv_out_, sum_, pass_.scratch->c, pass_.out, d_conv, dresidual);
+  } else {
+    bn_.backward(conv_out_, y_, dy, pass_.out, d_conv, dresidual);
+  }
   conv_.backward(x_, d_conv, want_dx, dx);
 }
 

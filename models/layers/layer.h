@@ -18,7 +18,7 @@ namespace avsr::layers {
 // Temporaries that the layers of one network share; contents are lost between any two calls.
 struct Scratch {
   backend::Tensor ping, pong;  // of Chain
-  backend::Tensor a, b;        // inside one layer
+  backend::Tensor a, b, c;     // inside one layer; c: the gradient in front of an activation
 };
 
 // What accompanies a tensor through a layer.

@@ -13,7 +13,7 @@ using backend::Lengths;
 using backend::Tensor;
 
 MsTcnBlock::Branches::Branches(backend::Backend& backend, ParameterArena& arena, const std::string& path,
-                               const Shape& shape, int in, float dropout_share)
+                               const Shape& shape, int in, float dropout_share, backend::Activation activation)
     : name(path), dropout(backend, dropout_share) {
   for (size_t k = 0; k < shape.kernels.size(); ++k) {
     const int kernel = shape.kernels[k];
@@ -23,7 +23,7 @@ MsTcnBlock::Branches::Branches(backend::Backend& backend, ParameterArena& arena,
                                  .padding = {0, 0, shape.dilation * (kernel - 1) / 2},
                                  .dilation = {1, 1, shape.dilation}};
     convs.emplace_back(backend, arena, fmt::format("{}/{}/conv", path, k), fmt::format("{}/{}/bn", path, k), spec,
-                       ConvBn::Options{.relu = true});
+                       ConvBn::Options{.activation = activation});
   }
 }
 
@@ -32,15 +32,19 @@ bool MsTcnBlock::Branches::frozen() const {
 }
 
 MsTcnBlock::MsTcnBlock(backend::Backend& backend, ParameterArena& arena, const std::string& path, const Shape& shape,
-                       float dropout)
+                       float dropout, backend::Activation activation)
     : backend_(backend),
       path_(path),
       branch_width_(shape.branch_width),
-      first_(backend, arena, path + "/first", shape, shape.in_channels, dropout),
-      second_(backend, arena, path + "/second", shape, shape.out_channels(), dropout),
-      shortcut_(backend, arena, path + "/shortcut", shape.in_channels, shape.out_channels()) {}
+      first_(backend, arena, path + "/first", shape, shape.in_channels, dropout, activation),
+      second_(backend, arena, path + "/second", shape, shape.out_channels(), dropout, activation),
+      shortcut_(backend, arena, path + "/shortcut", shape.in_channels, shape.out_channels()) {
+  if (Activation::stands_alone(activation)) activation_.emplace(backend, arena, path, activation, shape.out_channels());
+}
 
-bool MsTcnBlock::frozen() const { return first_.frozen() && second_.frozen() && shortcut_.frozen(); }
+bool MsTcnBlock::frozen() const {
+  return first_.frozen() && second_.frozen() && shortcut_.frozen() && (!activation_ || activation_->frozen());
+}
 
 template <typename Run>
 const Tensor& MsTcnBlock::join(Branches& branches, const Run& run) {
@@ -71,9 +75,14 @@ const Tensor& MsTcnBlock::forward(Branches& branches, const Tensor& x, const Pas
 
 const Tensor& MsTcnBlock::add_shortcut(const Tensor& x, const Tensor& joined, const Pass& pass) {
   lengths_ = pass.out;
-  y_ = shortcut_.forward(x, pass).reshaped(joined.shape);
-  backend_.add(joined, y_);
-  backend_.relu(y_);
+  sum_ = shortcut_.forward(x, pass).reshaped(joined.shape);
+  backend_.add(joined, sum_);
+  if (activation_) {
+    activation_->forward(sum_, y_);
+  } else {
+    backend_.relu(sum_);
+    y_ = sum_;
+  }
   if (pass.out) backend_.mask(y_, *pass.out);
   return y_;
 }
@@ -89,7 +98,7 @@ const Tensor& MsTcnBlock::forward(const Tensor& x, const Pass& pass, uint64_t st
 void MsTcnBlock::visit_outputs(const OutputVisitor& visit) const {
   for (const Branches* branches : {&first_, &second_})
     for (const ConvBn& conv : branches->convs) conv.visit_outputs(visit);
-  visit({path_, &y_, lengths_, true});
+  visit({path_, &y_, lengths_, !activation_});
 }
 
 void MsTcnBlock::backward(Branches& branches, Tensor& dy, bool want_dx, Tensor& dx) {
@@ -108,8 +117,14 @@ void MsTcnBlock::backward(Branches& branches, Tensor& dy, bool want_dx, Tensor& 
   if (want_dx) backend_.to_channels_last(d_sum_, dx);
 }
 
-void MsTcnBlock::backward(Tensor& dy, bool want_dx, Tensor& dx) {
-  backend_.relu_backward(y_, dy);
+void MsTcnBlock::backward(Tensor& d_out, bool want_dx, Tensor& dx) {
+  if (activation_) {
+    if (lengths_) backend_.mask(d_out, *lengths_);  // the sum is not zero there; a ReLU's output is
+    activation_->backward(d_out, d_y_);
+  } else {
+    backend_.relu_backward(y_, d_out);
+  }
+  Tensor& dy = activation_ ? d_y_ : d_out;
   Tensor rows = dy.reshaped({dy.shape.count() / dy.shape.back(), dy.shape.back()});
   shortcut_.backward(rows, want_dx, d_shortcut_);
   const bool below = want_dx || !first_.frozen();
@@ -126,7 +141,7 @@ MsTcn::MsTcn(backend::Backend& backend, ParameterArena& arena, Scratch& scratch,
     blocks_.emplace_back(
         backend, arena, fmt::format("{}/block{}", path, i),
         MsTcnBlock::Shape{i == 0 ? options.input : width_, options.branch_width, 1 << i, options.kernels},
-        options.dropout);
+        options.dropout, options.activation);
 }
 
 bool MsTcn::frozen() const {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,13 +15,13 @@
 namespace avsr::layers {
 
 // One block of K branches, as the public code's non-causal variant:
-//   h = dropout(concat of relu(bn(conv_k(x))) over the branches), the same again on h, then relu(h + shortcut(x)).
+//   h = dropout(concat of act(bn(conv_k(x))) over the branches), the same again on h, then act(h + shortcut(x)).
 // Each convolution has its branch's kernel, the block's dilation, `branch_width` outputs and as much padding as keeps
 // the number of steps; the shortcut is a linear layer at each step, always there. Paths:
-// first/<k>/{conv,bn}, second/<k>/{conv,bn}, shortcut.
+// first/<k>/{conv,bn}, second/<k>/{conv,bn}, shortcut; PReLU's slopes are the batch norms' and the block's own.
 //
-// Different from the public code: ReLU where its published weights have PReLU; no bias before a batch norm (it would
-// have no effect); training statistics over the clip's own steps, not over the padding around them too.
+// Different from the public code: no bias before a batch norm (it would have no effect); training statistics over the
+// clip's own steps, not over the padding around them too.
 class MsTcnBlock {
  public:
   struct Shape {
@@ -29,7 +30,7 @@ class MsTcnBlock {
     int out_channels() const { return branch_width * static_cast<int>(kernels.size()); }
   };
   MsTcnBlock(backend::Backend& backend, ParameterArena& arena, const std::string& path, const Shape& shape,
-             float dropout);
+             float dropout, backend::Activation activation);
 
   bool frozen() const;
   // x: (B, 1, T, C), channels last and zero beyond lengths (pass.in; pass.out is the same). The result is
@@ -45,7 +46,7 @@ class MsTcnBlock {
   // Convolutions beside each other and the dropout behind them.
   struct Branches {
     Branches(backend::Backend& backend, ParameterArena& arena, const std::string& path, const Shape& shape, int in,
-             float dropout_share);
+             float dropout_share, backend::Activation activation);
     bool frozen() const;
     std::string name;  // keys the dropout
     std::deque<ConvBn> convs;
@@ -58,7 +59,7 @@ class MsTcnBlock {
   const backend::Tensor& infer(Branches& branches, const backend::Tensor& x, const Pass& pass);
   const backend::Tensor& forward(Branches& branches, const backend::Tensor& x, const Pass& pass, uint64_t step_seed);
   void backward(Branches& branches, backend::Tensor& dy, bool want_dx, backend::Tensor& dx);
-  // y_ = relu(joined + shortcut(x)).
+  // y_ = act(joined + shortcut(x)).
   const backend::Tensor& add_shortcut(const backend::Tensor& x, const backend::Tensor& joined, const Pass& pass);
 
   backend::Backend& backend_;
@@ -67,8 +68,9 @@ class MsTcnBlock {
   const backend::Lengths* lengths_ = nullptr;
   Branches first_, second_;
   Linear shortcut_;
-  backend::Tensor y_, plain_, branch_y_;
-  backend::Tensor d_branch_, d_even_, d_odd_, d_sum_, d_part_, d_hidden_, d_shortcut_;
+  std::optional<Activation> activation_;  // behind the sum, where it is no ReLU
+  backend::Tensor sum_, y_, plain_, branch_y_;
+  backend::Tensor d_y_, d_branch_, d_even_, d_odd_, d_sum_, d_part_, d_hidden_, d_shortcut_;
 };
 
 // Blocks one after the other, the dilation doubling from 1: <path>/block<i>/… .
@@ -80,6 +82,7 @@ class MsTcn {
     std::vector<int> kernels;
     int blocks = 4;
     float dropout = 0;
+    backend::Activation activation = backend::Activation::relu;
   };
   MsTcn(backend::Backend& backend, ParameterArena& arena, Scratch& scratch, const std::string& path,
         const Options& options);

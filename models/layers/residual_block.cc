@@ -23,12 +23,13 @@ ConvSpec spec(const ResidualBlock::Shape& s, int in_channels, int width, int str
 ResidualBlock::ResidualBlock(backend::Backend& backend, ParameterArena& arena, const std::string& path, Shape shape)
     : backend_(backend),
       conv1_(backend, arena, path + "/conv1", path + "/bn1", spec(shape, shape.in_channels, 3, shape.stride),
-             {.relu = true}),
+             {.activation = shape.activation}),
       conv2_(backend, arena, path + "/conv2", path + "/bn2", spec(shape, shape.out_channels, 3, 1),
-             {.relu = true, .residual = true}) {
+             {.activation = shape.activation, .residual = true}) {
   if (shape.stride != 1 || shape.in_channels != shape.out_channels)
     shortcut_.emplace(backend, arena, path + "/shortcut/conv", path + "/shortcut/bn",
-                      spec(shape, shape.in_channels, 1, shape.stride), ConvBn::Options{.relu = false});
+                      spec(shape, shape.in_channels, 1, shape.stride),
+                      ConvBn::Options{.activation = backend::Activation::none});
 }
 
 bool ResidualBlock::frozen() const { return conv1_.frozen() && conv2_.frozen() && (!shortcut_ || shortcut_->frozen()); }

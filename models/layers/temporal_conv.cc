@@ -12,7 +12,7 @@ void add_temporal_conv(Chain& chain, backend::Backend& backend, ParameterArena& 
   const auto conv = [](int in, int out) {
     return backend::ConvSpec{.in_channels = in, .out_channels = out, .kernel = {1, 1, 5}, .stride = {1, 1, 2}};
   };
-  const ConvBn::Options relu{.relu = true};
+  const ConvBn::Options relu{.activation = backend::Activation::relu};
   chain.add<ConvBn>(backend, arena, path + "/conv1", path + "/bn1", conv(width, 2 * width), relu);
   chain.add<Pool>(backend, path + "/pool",
                   backend::PoolSpec{.kind = backend::PoolSpec::Kind::max, .kernel = {1, 2}, .stride = {1, 2}});

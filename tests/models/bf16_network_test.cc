@@ -59,7 +59,12 @@ class Bf16Networks : public NetworkFixture {
   }
 
   static std::vector<NetworkConfig> configs() {
-    return {narrow_config(Streams::audiovisual),
+    NetworkConfig others = narrow_config(Streams::video, BackEnd::ms_tcn);  // activations that stand alone
+    others.video.activation = backend::Activation::prelu;
+    others.ms_tcn.activation = backend::Activation::swish;
+    others.video.embedding = 0;
+    others.word_boundary = true;
+    return {others, narrow_config(Streams::audiovisual),
             narrow_config(Streams::audiovisual, BackEnd::recurrent, backend::Cell::gru),
             narrow_config(Streams::video, BackEnd::temporal_conv),
             narrow_config(Streams::audio, BackEnd::temporal_conv)};

@@ -94,9 +94,9 @@ TEST_P(Goldens, LogitsGradientsAndStatistics) {
 std::string case_name(const ::testing::TestParamInfo<const char*>& tested) { return tested.param; }
 INSTANTIATE_TEST_SUITE_P(Narrow, Goldens,
                          ::testing::Values("video_lstm", "video_gru_corner_pooling", "video_temporal_conv",
-                                           "video_ms_tcn_boundary", "audio_lstm", "audio_gru_pool21",
-                                           "audio_temporal_conv", "audio_mfcc_lstm", "audiovisual_lstm",
-                                           "audiovisual_gru"),
+                                           "video_ms_tcn_boundary", "video_prelu", "audio_swish", "audio_lstm",
+                                           "audio_gru_pool21", "audio_temporal_conv", "audio_mfcc_lstm",
+                                           "audiovisual_lstm", "audiovisual_gru"),
                          case_name);
 
 class FullSizeGoldens : public Goldens {};

@@ -76,6 +76,10 @@ class CpuBackend final : public Backend {
   void add(const Tensor& x, Tensor& y) override;
   void relu(Tensor& y) override;
   void relu_backward(const Tensor& y, Tensor& dy) override;
+  void prelu(const Tensor& x, const Tensor& slope, Tensor& y) override;
+  void prelu_backward(const Tensor& x, const Tensor& slope, const Tensor& dy, Tensor& dx, Tensor& dslope) override;
+  void swish(const Tensor& x, Tensor& y) override;
+  void swish_backward(const Tensor& x, const Tensor& dy, Tensor& dx) override;
   void scale(Tensor& t, float factor) override;
   void dropout(const Tensor& x, float p, uint64_t seed, Tensor& y) override;
   void concatenate(const Tensor& a, const Tensor& b, Tensor& y) override;

@@ -1,9 +1,7 @@
 // Linear layers as matrix products, and the sums over rows that give bias gradients.
-#include <algorithm>
-
 #include "models/backend/checks.h"
 #include "models/backend/cuda/cuda_backend.h"
-#include "models/backend/cuda/launch.h"
+#include "models/backend/cuda/row_sums.h"
 
 namespace avsr::backend::cuda {
 namespace {
@@ -15,29 +13,9 @@ struct AddBias {
   AVSR_HOST_DEVICE void operator()(int64_t i) const { y.store(i, y.load(i) + bias[divide(i, columns).rest]); }
 };
 
-// Sums of strips of rows: (strips, columns), Note [Strips] in batch_norm_items.h.
-struct StripSums {
+struct Value {
   Elements x;
-  int64_t rows, columns, length;
-  float* out;
-  AVSR_HOST_DEVICE void operator()(int64_t i) const {
-    const auto [strip, column] = divide(i, columns);
-    float sum = 0;
-    for (int64_t row = strip * length; row < rows && row < (strip + 1) * length; ++row)
-      sum += x.load(row * columns + column);
-    out[i] = sum;
-  }
-};
-
-struct AddStrips {
-  const float* parts;
-  int64_t count, columns;
-  float* sum;
-  AVSR_HOST_DEVICE void operator()(int64_t column) const {
-    double total = 0;
-    for (int64_t p = 0; p < count; ++p) total += parts[p * columns + column];
-    sum[column] += static_cast<float>(total);
-  }
+  AVSR_HOST_DEVICE float operator()(int64_t i) const { return x.load(i); }
 };
 
 class CudaLinear final : public Linear {
@@ -99,11 +77,7 @@ class CudaLinear final : public Linear {
 }  // namespace
 
 void CudaBackend::add_rows(const Tensor& x, int64_t rows, int64_t columns, float* sum) {
-  const int64_t length = std::clamp<int64_t>(rows * columns >> 17, 16, 512);
-  const int64_t strips = (rows + length - 1) / length;
-  auto* parts = static_cast<float*>(scratch(Slot::partial, static_cast<size_t>(strips * columns) * sizeof(float)));
-  launch(*stream_, strips * columns, StripSums{Elements(x), rows, columns, length, parts});
-  launch(*stream_, columns, AddStrips{parts, strips, columns, sum});
+  add_terms(*this, Value{Elements(x)}, rows, columns, sum);
 }
 
 std::shared_ptr<Linear> make_linear(CudaBackend& backend, int in, int out) {

@@ -38,6 +38,14 @@ std::vector<Case> cases() {
   config = narrow_config(Streams::video, BackEnd::ms_tcn);
   config.word_boundary = true;
   add("video_ms_tcn", config);
+  const auto add_successor = [&](const char* name, Streams streams, backend::Activation activation) {
+    config = narrow_config(streams, BackEnd::ms_tcn);
+    config.video.activation = config.audio.activation = config.ms_tcn.activation = activation;
+    config.video.embedding = config.audio.embedding = 0;
+    add(name, config);
+  };
+  add_successor("video_prelu", Streams::video, backend::Activation::prelu);
+  add_successor("audio_swish", Streams::audio, backend::Activation::swish);
   return all;
 }
 

@@ -91,6 +91,10 @@ class Parameters:
         array = seeded(name, shape, kind, value, self.seed).astype(np.float32).astype(np.float64)
         (self.statistics if statistic else self.weights)[name] = torch.tensor(array)
 
+    def activation(self, path, config, channels):
+        if config.get("activation") == "prelu":
+            self.add(path + "/slope", (channels,), "constant", 0.25)
+
     def conv(self, path, out, kernel, into):
         self.add(path + "/weight", (out, *kernel, into), "normal", math.sqrt(2 / (np.prod(kernel) * out)))
 
@@ -111,8 +115,10 @@ class Parameters:
                 p, k = f"{path}/layer{i + 1}/{j}", (1, 3 if two_d else 1, 3)
                 self.conv(p + "/conv1", out, k, width)
                 self.bn(p + "/bn1", out)
+                self.activation(p + "/bn1", config, out)
                 self.conv(p + "/conv2", out, k, out)
                 self.bn(p + "/bn2", out)
+                self.activation(p + "/bn2", config, out)
                 if width != out or (i > 0 and j == 0):
                     self.conv(p + "/shortcut/conv", out, (1, 1, 1), width)
                     self.bn(p + "/shortcut/bn", out)
@@ -146,7 +152,9 @@ class Parameters:
                 for k, kernel in enumerate(config["kernels"]):
                     self.conv(f"{p}/{half}/{k}/conv", config["branch_width"], (1, 1, kernel), into)
                     self.bn(f"{p}/{half}/{k}/bn", config["branch_width"])
+                    self.activation(f"{p}/{half}/{k}/bn", config, config["branch_width"])
             self.linear(p + "/shortcut", out, width)
+            self.activation(p, config, out)
             width = out
         return out
 
@@ -167,17 +175,23 @@ class Parameters:
             c = config["video"]
             self.conv("video/frontend/conv", c["frontend_width"], (5, 7, 7), 1)
             self.bn("video/frontend/bn", c["frontend_width"])
-            self.linear("video/embed/linear", c["embedding"], self.trunk("video/trunk", c, True))
-            self.bn("video/embed/bn", c["embedding"])
-            self.back_end("video", config, c["embedding"])
+            self.activation("video/frontend/bn", c, c["frontend_width"])
+            width = self.trunk("video/trunk", c, True)
+            if c["embedding"]:
+                self.linear("video/embed/linear", c["embedding"], width)
+                self.bn("video/embed/bn", c["embedding"])
+            self.back_end("video", config, c["embedding"] or width)
         if config["streams"] != "video":
             c = config["audio"]
             width = 4 * c["mfcc_features"]
             if c["input"] == "waveform":
-                width = c["embedding"]
                 self.conv("audio/frontend/conv", c["frontend_width"], (1, 1, 80), 1)
                 self.bn("audio/frontend/bn", c["frontend_width"])
-                self.linear("audio/embed/linear", width, self.trunk("audio/trunk", c, False))
+                self.activation("audio/frontend/bn", c, c["frontend_width"])
+                width = self.trunk("audio/trunk", c, False)
+                if c["embedding"]:
+                    self.linear("audio/embed/linear", c["embedding"], width)
+                    width = c["embedding"]
             self.back_end("audio", config, width)
         if config["streams"] == "audiovisual":
             self.recurrent("fusion/recurrent", config["fusion"], 4 * config["recurrent"]["hidden"])
@@ -195,6 +209,16 @@ class Forward:
     def relu(self, x):
         self.margin = min(self.margin, x.detach().abs().min().item())
         return F.relu(x)
+
+    def act(self, x, path, config):
+        """x: (C, …)"""
+        kind = config.get("activation", "relu")
+        if kind == "relu":
+            return self.relu(x)
+        if kind == "swish":
+            return x * torch.sigmoid(x)
+        self.margin = min(self.margin, x.detach().abs().min().item())
+        return F.prelu(x[None], self.w[path + "/slope"])[0]
 
     def conv(self, clips, path, stride, padding, dilation=1):
         w = self.w[path + "/weight"]
@@ -218,10 +242,11 @@ class Forward:
             for j in range(blocks):
                 p, s = f"{path}/layer{i + 1}/{j}", 2 if i > 0 and j == 0 else 1
                 h = self.bn(self.conv(clips, p + "/conv1", strides(s), pad), p + "/bn1")
-                h = self.bn(self.conv([self.relu(x) for x in h], p + "/conv2", strides(1), pad), p + "/bn2")
+                h = [self.act(x, p + "/bn1", config) for x in h]
+                h = self.bn(self.conv(h, p + "/conv2", strides(1), pad), p + "/bn2")
                 if width != out or s != 1:
                     clips = self.bn(self.conv(clips, p + "/shortcut/conv", strides(s), 0), p + "/shortcut/bn")
-                clips = [self.relu(a + b) for a, b in zip(h, clips)]
+                clips = [self.act(a + b, p + "/bn2", config) for a, b in zip(h, clips)]
                 width = out
         return clips
 
@@ -232,9 +257,12 @@ class Forward:
         """(1, T, H, W) normalised pixels -> (T, E)."""
         c = self.c["video"]
         x = self.bn(self.conv(clips, "video/frontend/conv", (1, 2, 2), (2, 3, 3)), "video/frontend/bn")
-        x = [F.max_pool3d(self.relu(v)[None], (1, 3, 3), (1, 2, 2), (0, 1, 1))[0] for v in x]
+        x = [self.act(v, "video/frontend/bn", c) for v in x]
+        x = [F.max_pool3d(v[None], (1, 3, 3), (1, 2, 2), (0, 1, 1))[0] for v in x]
         x = self.trunk(x, "video/trunk", c, True)
         x = [v.mean((2, 3)) if c["global_pooling"] else v[:, :, :2, :2].mean((2, 3)) for v in x]  # (C, T)
+        if not c["embedding"]:
+            return [v.T for v in x]
         x = [self.linear(v.T, "video/embed/linear").T for v in x]
         return [v.T for v in self.bn(x, "video/embed/bn")]
 
@@ -244,9 +272,9 @@ class Forward:
         if c["input"] == "mfcc":
             return [x[:x.shape[0] // 4 * 4].reshape(x.shape[0] // 4, -1) for x in clips]
         x = self.bn(self.conv(clips, "audio/frontend/conv", 4, 38), "audio/frontend/bn")
-        x = self.trunk([self.relu(v) for v in x], "audio/trunk", c, False)
+        x = self.trunk([self.act(v, "audio/frontend/bn", c) for v in x], "audio/trunk", c, False)
         x = [F.avg_pool1d(v[None], *c["pool"])[0] for v in x]
-        return [self.linear(v.T, "audio/embed/linear") for v in x]
+        return [self.linear(v.T, "audio/embed/linear") if c["embedding"] else v.T for v in x]
 
     def recurrent(self, clips, path, config):
         run = {"lstm": torch.lstm, "gru": torch.gru, "rnn": torch.rnn_tanh}[config["cell"]]
@@ -270,9 +298,9 @@ class Forward:
                     # the batch norm stands behind the cut here.)
                     wide = self.conv(h, q + "/conv", 1, reach, 2 ** i)
                     cut = [v[:, reach // 2:v.shape[1] - reach // 2] for v in wide]
-                    branches.append([self.relu(v) for v in self.bn(cut, q + "/bn")])
+                    branches.append([self.act(v, q + "/bn", config) for v in self.bn(cut, q + "/bn")])
                 h = [torch.cat(parts, 0) for parts in zip(*branches)]
-            x = [self.relu(a + self.linear(b.T, p + "/shortcut").T) for a, b in zip(h, x)]
+            x = [self.act(a + self.linear(b.T, p + "/shortcut").T, p, config) for a, b in zip(h, x)]
         return [v.T for v in x]
 
     def temporal_conv(self, clips, path):
@@ -432,6 +460,11 @@ def main():
         "audiovisual_gru": (config("audiovisual", cell="gru", **small), [6, 6]),
         "video_ms_tcn_boundary": (config("video", "ms_tcn", word_boundary=True, **small, ms_tcn={
             "kernels": [3, 5, 7], "branch_width": 8, "blocks": 4, "dropout": 0.0}), [11, 8]),
+        # As the successor's networks: no embedding, other activations.
+        "video_prelu": (config("video", "ms_tcn", video={"crop": 24, "activation": "prelu", "embedding": 0}, ms_tcn={
+            "kernels": [3, 5], "branch_width": 8, "blocks": 2, "dropout": 0.0, "activation": "prelu"}), [6, 4]),
+        "audio_swish": (config("audio", "ms_tcn", audio={"activation": "swish", "embedding": 0}, ms_tcn={
+            "kernels": [3, 5], "branch_width": 8, "blocks": 2, "dropout": 0.0, "activation": "swish"}), [5, 7]),
     }
     for i, (name, (c, frames)) in enumerate(cases.items()):
         if options.only and name not in options.only:

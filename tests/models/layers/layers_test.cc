@@ -72,19 +72,19 @@ backend::ConvSpec conv_3x3(int in, int out, int stride) {
 }
 
 TEST_F(Layers, ConvBnIn2D) {
-  ConvBn layer(*backend_, arena_, "conv", "bn", conv_3x3(8, 12, 2), {.relu = true});
+  ConvBn layer(*backend_, arena_, "conv", "bn", conv_3x3(8, 12, 2), {});
   check_layer(layer, {3, 7, 9, 8});
 }
 
 TEST_F(Layers, ConvBnWithoutRelu) {
-  ConvBn layer(*backend_, arena_, "conv", "bn", conv_3x3(16, 16, 1), {.relu = false});
+  ConvBn layer(*backend_, arena_, "conv", "bn", conv_3x3(16, 16, 1), {.activation = backend::Activation::none});
   check_layer(layer, {2, 6, 6, 16});
 }
 
 TEST_F(Layers, ConvBnIn1DRagged) {
   const backend::ConvSpec spec{
       .in_channels = 8, .out_channels = 16, .kernel = {1, 1, 3}, .stride = {1, 1, 2}, .padding = {0, 0, 1}};
-  ConvBn layer(*backend_, arena_, "conv", "bn", spec, {.relu = true});
+  ConvBn layer(*backend_, arena_, "conv", "bn", spec, {});
   const Lengths lengths{21, 14, 9};
   check_layer(layer, {3, 1, 21, 8}, &lengths);
 }
@@ -92,7 +92,7 @@ TEST_F(Layers, ConvBnIn1DRagged) {
 TEST_F(Layers, ConvBnIn3DOverWindows) {  // the first convolution of the video stream
   const backend::ConvSpec spec{
       .in_channels = 1, .out_channels = 8, .kernel = {5, 7, 7}, .stride = {1, 2, 2}, .padding = {0, 3, 3}};
-  ConvBn layer(*backend_, arena_, "conv", "bn", spec, {.relu = true});
+  ConvBn layer(*backend_, arena_, "conv", "bn", spec, {});
   arena_.allocate(*backend_, 3);
   perturb();
   const Tensor x = random_tensor({3, 5, 12, 12, 1});
@@ -119,6 +119,39 @@ TEST_F(Layers, ResidualBlockIn1DRagged) {
   check_layer(layer, {2, 1, 25, 8}, &lengths);
 }
 
+TEST_F(Layers, ConvBnWithSwish) {
+  ConvBn layer(*backend_, arena_, "conv", "bn", conv_3x3(8, 12, 2), {.activation = backend::Activation::swish});
+  check_layer(layer, {3, 7, 9, 8});
+}
+
+TEST_F(Layers, ResidualBlockWithPrelu) {  // channels that fill no block of a private layout
+  ResidualBlock layer(*backend_, arena_, "block", {6, 6, 1, 2, backend::Activation::prelu});
+  check_layer(layer, {2, 6, 5, 6});
+  EXPECT_EQ(arena_.at("block/bn2/slope").value.shape, Shape{6});
+}
+
+TEST_F(Layers, ResidualBlockIn1DRaggedWithPrelu) {
+  ResidualBlock layer(*backend_, arena_, "block", {8, 12, 2, 1, backend::Activation::prelu});
+  const Lengths lengths{18, 25};
+  check_layer(layer, {2, 1, 25, 8}, &lengths);
+}
+
+TEST_F(Layers, ResidualBlockIn1DRaggedWithSwish) {
+  ResidualBlock layer(*backend_, arena_, "block", {8, 8, 1, 1, backend::Activation::swish});
+  const Lengths lengths{18, 25};
+  check_layer(layer, {2, 1, 25, 8}, &lengths);
+}
+
+TEST_F(Layers, APreluStartsAtAQuarterAndTrainsAlone) {
+  ConvBn layer(*backend_, arena_, "conv", "bn", conv_3x3(8, 8, 1), {.activation = backend::Activation::prelu});
+  arena_.allocate(*backend_, 3);
+  EXPECT_EQ(backend_->values(arena_.at("bn/slope").value), std::vector<float>(8, 0.25f));
+  arena_.train_only({"bn/slope"});
+  EXPECT_FALSE(layer.frozen());
+  arena_.train_only({});
+  EXPECT_TRUE(layer.frozen());
+}
+
 TEST_F(Layers, ResidualBlockKeepsItsInputWhenAsked) {
   ResidualBlock layer(*backend_, arena_, "block", {8, 8, 1, 2});
   arena_.allocate(*backend_, 3);
@@ -128,18 +161,23 @@ TEST_F(Layers, ResidualBlockKeepsItsInputWhenAsked) {
   EXPECT_EQ(backend_->values(x), before);
 }
 
-class MsTcnLayers : public Layers {
+class MsTcnLayers : public Layers, public ::testing::WithParamInterface<backend::Activation> {
  protected:
   MsTcn make(float dropout = 0) {
     return {*backend_,
             arena_,
             scratch_,
             "tcn",
-            {.input = 6, .branch_width = 4, .kernels = {3, 5, 7}, .blocks = 2, .dropout = dropout}};
+            {.input = 6,
+             .branch_width = 4,
+             .kernels = {3, 5, 7},
+             .blocks = 2,
+             .dropout = dropout,
+             .activation = GetParam()}};
   }
 };
 
-TEST_F(MsTcnLayers, GradientsAndInference) {
+TEST_P(MsTcnLayers, GradientsAndInference) {
   MsTcn tcn = make(0.2f);
   arena_.allocate(*backend_, 3);
   perturb();
@@ -163,7 +201,7 @@ TEST_F(MsTcnLayers, GradientsAndInference) {
   for (size_t i = 0; i < got.size(); ++i) ASSERT_NEAR(got[i], expected[i], 2e-4) << i;
 }
 
-TEST_F(MsTcnLayers, StopsAtTheLowestBlockThatTrains) {
+TEST_P(MsTcnLayers, StopsAtTheLowestBlockThatTrains) {
   MsTcn tcn = make();
   arena_.allocate(*backend_, 3);
   const Tensor x = random_tensor({2, 9, 6});
@@ -180,6 +218,10 @@ TEST_F(MsTcnLayers, StopsAtTheLowestBlockThatTrains) {
   for (size_t i = 0; i < got.size(); ++i) ASSERT_NEAR(got[i], expected[i], 1e-4) << i;
   for (const float g : gradient_of(lower, {"tcn/block1"})) ASSERT_EQ(g, 0);
 }
+
+INSTANTIATE_TEST_SUITE_P(Activations, MsTcnLayers,
+                         ::testing::Values(backend::Activation::relu, backend::Activation::prelu,
+                                           backend::Activation::swish));
 
 TEST_F(Layers, MaxPool) {
   Pool layer(*backend_, "pool", {.kind = PoolSpec::Kind::max, .kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}});
