@@ -34,7 +34,7 @@ class RateTester {
                              [&](const Stage& stage) { return stage.name == settings.stage->name; })),
         labels_(static_cast<int>(settings.training->labels().size())),
         step_(backend, recipe_, stage_, settings.rule, labels_) {
-    load_parts(settings, step_.parameters());
+    load_parts(settings, step_.network());
   }
 
   std::optional<RateTest> run() {

@@ -111,7 +111,7 @@ class Schedule {
     if (!ancestor_) return;
     std::vector<std::string> reasons;
     for (const Stage& stage : recipe_.stages) {
-      const Inheritance inheritance = ancestor_->plan(networks.at(stage.name)->parameters(), {}, stage.load);
+      const Inheritance inheritance = ancestor_->plan(*networks.at(stage.name), {}, stage.load);
       if (!inheritance.loaded.empty()) return;
       if (reasons.empty()) reasons = inheritance.fresh;
     }

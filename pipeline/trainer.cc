@@ -52,7 +52,7 @@ class StageTrainer {
     if (const auto state = checkpoints_.load(step_.parameters(), step_.optimizer().tensors(), settings.reporter.say))
       progress_ = state->get<StageProgress>();
     else
-      load_parts(settings_, step_.parameters());
+      load_parts(settings_, step_.network());
     if (ranks().leads()) ranks().barrier();
     require_equal_start();
     if (ranks().leads()) {
@@ -302,25 +302,25 @@ class StageTrainer {
 
 }  // namespace
 
-void load_parts(const StageSettings& settings, layers::ParameterArena& parameters) {
+void load_parts(const StageSettings& settings, models::Network& network) {
   for (const Load& load : settings.stage->load) {
     const auto found = settings.results.find(load.from);
     if (found == settings.results.end())
       throw std::runtime_error(
           fmt::format("[train] stage '{}' starts from stage '{}', which is not finished: run it first",
                       settings.stage->name, load.from));
-    models::load_parameters(found->second, parameters, load.parts);
+    models::load_parameters(found->second, network.parameters(), load.parts);
   }
   const auto say = [&](const std::string& line) {
     if (settings.reporter.say) settings.reporter.say(line);
   };
   Inheritance inheritance;
   if (settings.ancestor) {
-    inheritance = settings.ancestor->load(parameters, settings.training->labels(), settings.stage->load);
+    inheritance = settings.ancestor->load(network, settings.training->labels(), settings.stage->load);
     say(fmt::format("stage {} starts from {}: {}", settings.stage->name, settings.ancestor->path(),
                     inheritance.text()));
   }
-  if (const auto parts = random_and_frozen(parameters, settings.stage->load, inheritance); !parts.empty())
+  if (const auto parts = random_and_frozen(network.parameters(), settings.stage->load, inheritance); !parts.empty())
     say(fmt::format(
         "warning: stage '{}' neither trains {} nor loads it: it stays as it was drawn at random (--init MODEL "
         "fills it)",

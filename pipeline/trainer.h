@@ -62,9 +62,9 @@ struct StageResult {
   bool finished = false;  // false: stopped by the user
 };
 
-// Gives the parameters what the stage starts with: the results of earlier stages, and of what these do not bring the
-// ancestor's. Throws std::runtime_error where one of these is not there.
-void load_parts(const StageSettings& settings, layers::ParameterArena& parameters);
+// Gives the network's parameters what the stage starts with: the results of earlier stages, and of what these do not
+// bring the ancestor's. Throws std::runtime_error where one of these is not there.
+void load_parts(const StageSettings& settings, models::Network& network);
 
 // Files: checkpoint.safetensors, log.jsonl (a line an epoch), TensorBoard's events.out.tfevents.* and model.safetensors
 // (the best on validation; of equals the first) in settings.folder, and what StageCheckpoints keeps. Goes on from the

@@ -57,6 +57,19 @@ std::string misfit(const std::string& part, const Shapes& wanted, const Shapes& 
   return "";
 }
 
+// ReLU and Swish have no parameters by which a misfit would show.
+backend::Activation activation_of(const std::string& part, const models::NetworkConfig& config) {
+  if (part.ends_with("/ms_tcn")) return config.ms_tcn.activation;
+  if (part == "video/frontend" || part == "video/trunk") return config.video.activation;
+  if (part == "audio/frontend" || part == "audio/trunk") return config.audio.activation;
+  return backend::Activation::relu;
+}
+
+std::string misfit(const std::string& part, const models::NetworkConfig& here, const models::NetworkConfig& there) {
+  const backend::Activation ours = activation_of(part, here), theirs = activation_of(part, there);
+  return ours == theirs ? "" : fmt::format("{} there, {} here", models::name_of(theirs), models::name_of(ours));
+}
+
 }  // namespace
 
 std::string Inheritance::text() const {
@@ -72,14 +85,16 @@ Ancestor::Ancestor(std::string path) : path_(std::move(path)) {
   hash_ = fmt::format("{:016x}", preprocessing::hash_text(io::read_text_file(path_)));
 }
 
-Inheritance Ancestor::plan(const layers::ParameterArena& arena, const std::vector<std::string>& words,
+Inheritance Ancestor::plan(models::Network& network, const std::vector<std::string>& words,
                            const std::vector<Load>& loads) const {
+  const layers::ParameterArena& arena = network.parameters();
   Shapes wanted;
   for (const layers::Parameter* p : arena.all()) wanted.emplace(p->name, p->value.shape);
   Inheritance inheritance;
   for (const std::string& part : parts_of(arena)) {
     if (covered(part, loads)) continue;
     std::string why = misfit(part, wanted, shapes_);
+    if (why.empty()) why = misfit(part, network.config(), header_.config);
     if (why != "not there" && tells_words_apart(part) && words != header_.labels)
       why = fmt::format("{} other words there", header_.labels.size());
     if (why.empty())
@@ -90,10 +105,10 @@ Inheritance Ancestor::plan(const layers::ParameterArena& arena, const std::vecto
   return inheritance;
 }
 
-Inheritance Ancestor::load(layers::ParameterArena& arena, const std::vector<std::string>& words,
+Inheritance Ancestor::load(models::Network& network, const std::vector<std::string>& words,
                            const std::vector<Load>& loads) const {
-  Inheritance inheritance = plan(arena, words, loads);
-  if (!inheritance.loaded.empty()) models::load_parameters(path_, arena, inheritance.loaded);
+  Inheritance inheritance = plan(network, words, loads);
+  if (!inheritance.loaded.empty()) models::load_parameters(path_, network.parameters(), inheritance.loaded);
   return inheritance;
 }
 

@@ -30,13 +30,13 @@ class Ancestor {
   const models::ModelFile& header() const { return header_; }
   const InputRule& rule() const { return rule_; }
 
-  // What a network with these parameters and words takes over of all that `loads` does not bring from earlier stages: a
-  // part is loaded when all of it is in the model with the same shapes, and what tells words apart only when the words
+  // What a network with these words takes over of all that `loads` does not bring from earlier stages: a part is loaded
+  // when all of it is in the model with the same shapes and activation, and what tells words apart only when the words
   // are the same.
-  Inheritance plan(const layers::ParameterArena& arena, const std::vector<std::string>& words,
+  Inheritance plan(models::Network& network, const std::vector<std::string>& words,
                    const std::vector<Load>& loads) const;
-  // Copies it. The arena's memory is there.
-  Inheritance load(layers::ParameterArena& arena, const std::vector<std::string>& words,
+  // Copies it. The memory of the network's parameters is there.
+  Inheritance load(models::Network& network, const std::vector<std::string>& words,
                    const std::vector<Load>& loads) const;
 
  private:

@@ -115,6 +115,12 @@ TEST_F(TransferTest, APartOfOtherSizesIsNewAndANetworkOfOthersIsRefused) {
   EXPECT_THAT(failure_of([&] { train("other", {init()}); }), AllOf(HasSubstr("nothing over"), HasSubstr(ancestor())));
 }
 
+TEST_F(TransferTest, APartOfAnotherActivationIsNew) {  // Swish has no parameters by which it would show
+  write_model(ancestor(), {"down", "up"}, {"network.video.activation=swish"});
+  EXPECT_THAT(train("run", {init()}),
+              AllOf(HasSubstr("loads video/embed"), HasSubstr("video/trunk (swish there, relu here)")));
+}
+
 TEST_F(TransferTest, PathsThatFreezeNothingOrAllAreRefused) {
   EXPECT_THAT(failure_of([&] { train("a", {"freeze=[video/trnk]"}); }), HasSubstr("video/trnk"));
   EXPECT_THAT(failure_of([&] { train("b", {"freeze=[video]"}); }), HasSubstr("nothing is left to train"));
