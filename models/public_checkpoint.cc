@@ -36,7 +36,8 @@ Streams streams_of(const std::vector<PublicFile>& files, const std::vector<Publi
                   fmt::join(given, " and ")));
 }
 
-NetworkConfig config_of(const std::vector<PublicFile>& files, const std::vector<PublicKeys>& keys) {
+NetworkConfig config_of(const std::vector<PublicFile>& files, const std::vector<PublicKeys>& keys,
+                        std::optional<backend::Activation> activation) {
   NetworkConfig config;
   config.streams = streams_of(files, keys);
   config.recurrent.cell = config.fusion.cell = backend::Cell::gru;
@@ -45,7 +46,7 @@ NetworkConfig config_of(const std::vector<PublicFile>& files, const std::vector<
   std::vector<PublicKeys> ordered = keys;  // the fusion last: its labels are those of the network
   std::sort(ordered.begin(), ordered.end(), [](const auto& a, const auto& b) { return a.kind < b.kind; });
   for (const PublicKeys& file : ordered) {
-    read_sizes(file, config);
+    read_sizes(file, activation, config);
     if (config.streams == Streams::audiovisual && config.back_end != BackEnd::recurrent)
       throw std::invalid_argument(
           fmt::format("the {} file has no recurrent layers: an audiovisual network needs them", part_of(file.kind)));
@@ -53,12 +54,29 @@ NetworkConfig config_of(const std::vector<PublicFile>& files, const std::vector<
   return config;
 }
 
+// Of a tensor that is there.
+void check_tensor(const PublicTensor& tensor, KeyRow& row) {
+  row.key = tensor.key;
+  if (tensor.shape != row.shape) {
+    row.use = KeyRow::Use::misfit;
+    row.remark = fmt::format("expected ({})", fmt::join(row.shape, ", "));
+  } else if (tensor.type.find("float") == std::string::npos) {
+    row.use = KeyRow::Use::misfit;
+    row.remark = fmt::format("expected floating-point numbers, found {}", tensor.type);
+  }
+  row.shape = tensor.shape;
+}
+
 // Of the tensors that parameters ask for. `asked` receives their keys.
 void add_parameters(const layers::ParameterArena& arena, size_t index, const PublicKeys& keys,
                     std::set<std::string>& asked, std::vector<KeyRow>& there, std::vector<KeyRow>& missing) {
   for (const Parameter* p : arena.all()) {
     if (!layers::under_path(p->name, part_of(keys.kind))) continue;
-    KeyRow row{KeyRow::Use::used, index, public_key(keys, p->name), public_shape(p->name, p->value.shape), p->name, ""};
+    KeyRow row{.file = index,
+               .key = public_key(keys, p->name),
+               .shape = public_shape(p->name, p->value.shape),
+               .parameter = p->name,
+               .remark = ""};
     asked.insert(row.key);
     const auto found = keys.tensors.find(row.key);
     if (found == keys.tensors.end()) {
@@ -66,17 +84,19 @@ void add_parameters(const layers::ParameterArena& arena, size_t index, const Pub
       missing.push_back(std::move(row));
       continue;
     }
-    const PublicTensor& tensor = *found->second;
-    row.key = tensor.key;
-    if (tensor.shape != row.shape) {
-      row.use = KeyRow::Use::misfit;
-      row.remark = fmt::format("expected ({})", fmt::join(row.shape, ", "));
-    } else if (tensor.type.find("float") == std::string::npos) {
-      row.use = KeyRow::Use::misfit;
-      row.remark = fmt::format("expected floating-point numbers, found {}", tensor.type);
-    }
-    row.shape = tensor.shape;
+    check_tensor(*found->second, row);
     there.push_back(std::move(row));
+    const auto bias = keys.tensors.find(folded_bias(keys, p->name));
+    if (bias == keys.tensors.end()) continue;
+    asked.insert(bias->first);
+    KeyRow taken{.file = index,
+                 .key = "",
+                 .shape = public_shape(p->name, p->value.shape),
+                 .parameter = p->name,
+                 .remark = "taken off " + p->name,
+                 .taken_off = true};
+    check_tensor(*bias->second, taken);
+    there.push_back(std::move(taken));
   }
 }
 
@@ -89,7 +109,7 @@ std::vector<KeyRow> rows_of(const layers::ParameterArena& arena, size_t index, c
     if (asked.count(key)) continue;
     const std::string why = why_ignored(keys, key, config);
     rows.push_back({why.empty() ? KeyRow::Use::unknown : KeyRow::Use::ignored, index, tensor->key, tensor->shape, "",
-                    why.empty() ? "no part of this network" : why});
+                    why.empty() ? "no part of this network" : why, false});
   }
   // As the file has them.
   std::map<std::string, size_t> place;
@@ -116,6 +136,14 @@ void swap_halves(std::vector<float>& values, int64_t columns) {
     std::rotate(row, row + columns / 2, row + columns);
 }
 
+std::vector<float> finite_values(const KeyRow& row, const PublicReader& read) {
+  std::vector<float> values = read(row.file, row.key);
+  if (const auto bad = std::find_if_not(values.begin(), values.end(), [](float v) { return std::isfinite(v); });
+      bad != values.end())
+    throw std::runtime_error(fmt::format("expected finite weights, found {} in {}", *bad, row.key));
+  return values;
+}
+
 }  // namespace
 
 const char* name_of(KeyRow::Use use) {
@@ -128,11 +156,13 @@ bool ImportPlan::fits() const {
                      [](const KeyRow& row) { return row.use == KeyRow::Use::used || row.use == KeyRow::Use::ignored; });
 }
 
-ImportPlan plan_import(const std::vector<PublicFile>& files, backend::Backend& backend) {
+ImportPlan plan_import(const std::vector<PublicFile>& files, std::optional<backend::Activation> activation,
+                       backend::Backend& backend) {
   std::vector<PublicKeys> keys;
   for (const PublicFile& file : files) keys.push_back(public_keys(file));
   ImportPlan plan;
-  plan.config = config_of(files, keys);
+  plan.config = config_of(files, keys, activation);
+  plan.system = keys.front().system;
   const auto network = declare_network(backend, plan.config);
   for (size_t i = 0; i < files.size(); ++i) {
     const std::vector<KeyRow> rows = rows_of(network->parameters(), i, files[i], keys[i], plan.config);
@@ -142,18 +172,20 @@ ImportPlan plan_import(const std::vector<PublicFile>& files, backend::Backend& b
 }
 
 void import_parameters(const ImportPlan& plan, const PublicReader& read, layers::ParameterArena& arena) {
-  for (const KeyRow& row : plan.rows) {
-    if (row.use != KeyRow::Use::used) continue;
-    std::vector<float> values = read(row.file, row.key);
-    if (const auto bad = std::find_if_not(values.begin(), values.end(), [](float v) { return std::isfinite(v); });
-        bad != values.end())
-      throw std::runtime_error(fmt::format("expected finite weights, found {} in {}", *bad, row.key));
-    const backend::Tensor& target = arena.at(row.parameter).value;
-    if (row.shape.size() > 2) values = channels_last(values, row.shape[0], row.shape[1]);
-    if (row.parameter.starts_with("fusion/recurrent/layer0/") && row.parameter.ends_with("/w_ih"))
-      swap_halves(values, row.shape[1]);
-    arena.backend().upload(values.data(), target);
-  }
+  for (const bool taken_off : {false, true})  // what is taken off something comes after it
+    for (const KeyRow& row : plan.rows) {
+      if (row.use != KeyRow::Use::used || row.taken_off != taken_off) continue;
+      std::vector<float> values = finite_values(row, read);
+      const backend::Tensor& target = arena.at(row.parameter).value;
+      if (row.shape.size() > 2) values = channels_last(values, row.shape[0], row.shape[1]);
+      if (row.parameter.starts_with("fusion/recurrent/layer0/") && row.parameter.ends_with("/w_ih"))
+        swap_halves(values, row.shape[1]);
+      if (taken_off) {
+        const std::vector<float> whole = arena.backend().values(target);
+        std::transform(whole.begin(), whole.end(), values.begin(), values.begin(), std::minus<>());
+      }
+      arena.backend().upload(values.data(), target);
+    }
   arena.touch();
 }
 

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "models/successor_keys.h"
+
 namespace avsr::models {
 namespace {
 
@@ -12,14 +14,9 @@ constexpr std::string_view kParallel = "module.";  // DataParallel's
 
 bool has(const PublicKeys& keys, const std::string& key) { return keys.tensors.count(key) > 0; }
 
-bool any_under(const PublicKeys& keys, const std::string& prefix) {
-  const auto found = keys.tensors.lower_bound(prefix);
-  return found != keys.tensors.end() && found->first.starts_with(prefix);
-}
-
 std::optional<PublicKind> kind_of(const PublicKeys& keys) {
-  if (any_under(keys, "frontend3D.") && any_under(keys, "resnet34.")) return PublicKind::video;
-  if ((any_under(keys, "fronted1D.") || any_under(keys, "frontend1D.")) && any_under(keys, "resnet18."))
+  if (keys.any_under("frontend3D.") && keys.any_under("resnet34.")) return PublicKind::video;
+  if ((keys.any_under("fronted1D.") || keys.any_under("frontend1D.")) && keys.any_under("resnet18."))
     return PublicKind::audio;
   if (has(keys, "gru.weight_hh_l0")) return PublicKind::fusion;
   return std::nullopt;
@@ -99,37 +96,55 @@ std::optional<int> PublicKeys::size(const std::string& key, size_t axis) const {
   return static_cast<int>(std::min<int64_t>(found->second->shape[axis], INT32_MAX));
 }
 
+bool PublicKeys::any_under(const std::string& prefix) const {
+  const auto found = tensors.lower_bound(prefix);
+  return found != tensors.end() && found->first.starts_with(prefix);
+}
+std::string PublicKeys::first_under(const std::string& prefix) const { return tensors.lower_bound(prefix)->first; }
+
 std::string PublicKeys::frontend() const {
   if (kind == PublicKind::video) return "frontend3D";
-  return any_under(*this, "frontend1D.") ? "frontend1D" : "fronted1D";
+  return any_under("frontend1D.") ? "frontend1D" : "fronted1D";
 }
-std::string PublicKeys::trunk() const { return kind == PublicKind::video ? "resnet34" : "resnet18"; }
+std::string PublicKeys::trunk() const {
+  if (system == PublicSystem::successor) return "trunk";
+  return kind == PublicKind::video ? "resnet34" : "resnet18";
+}
 std::string PublicKeys::recurrent() const { return kind == PublicKind::fusion ? "gru" : "gru.gru"; }
 std::string PublicKeys::head() const { return kind == PublicKind::fusion ? "fc" : "gru.fc"; }
 
 PublicKeys public_keys(const PublicFile& file) {
   PublicKeys keys;
+  keys.path = file.path;
   for (const PublicTensor& tensor : file.tensors) {
     const std::string key = tensor.key.starts_with(kParallel) ? tensor.key.substr(kParallel.size()) : tensor.key;
     if (!keys.tensors.emplace(key, &tensor).second)
       throw std::invalid_argument(fmt::format("{}: {} stands twice, with and without \"module.\"", file.path, key));
   }
+  if (is_successor(keys)) {
+    keys.system = PublicSystem::successor;
+    keys.kind = successor_kind(keys);
+    return keys;
+  }
   if (const auto kind = kind_of(keys)) {
     keys.kind = *kind;
     return keys;
   }
-  if (any_under(keys, "tcn.") || any_under(keys, "trunk."))
-    throw std::invalid_argument(fmt::format(
-        "{}: a checkpoint of the successor system: its activations (PReLU or Swish) and its trunk without an embedding "
-        "are in no network of this program, so that its weights cannot be used",
-        file.path));
-  throw std::invalid_argument(
-      fmt::format("{}: none of the public checkpoints: expected keys of a video file (frontend3D, resnet34), an audio "
-                  "file (fronted1D, resnet18) or a fusion file (gru.weight_hh_l0), found {} and {} others",
-                  file.path, keys.tensors.begin()->first, keys.tensors.size() - 1));
+  throw std::invalid_argument(fmt::format(
+      "{}: none of the public checkpoints: expected keys of a video file (frontend3D, resnet34), an audio "
+      "file (fronted1D, resnet18), a fusion file (gru.weight_hh_l0) or of the successor system (trunk, tcn), found "
+      "{} and {} others",
+      file.path, keys.tensors.begin()->first, keys.tensors.size() - 1));
 }
 
-void read_sizes(const PublicKeys& keys, NetworkConfig& config) {
+void read_sizes(const PublicKeys& keys, std::optional<backend::Activation> activation, NetworkConfig& config) {
+  if (keys.kind != PublicKind::fusion)
+    read_trunk(keys, keys.kind == PublicKind::video ? config.video.widths : config.audio.widths,
+               keys.kind == PublicKind::video ? config.video.blocks : config.audio.blocks);
+  if (keys.system == PublicSystem::successor) return read_successor_sizes(keys, activation, config);
+  if (activation.value_or(backend::Activation::relu) != backend::Activation::relu)
+    throw std::invalid_argument(fmt::format("{}: expected the activation relu, which such a network has; got {}",
+                                            keys.path, name_of(*activation)));
   if (keys.kind == PublicKind::fusion) {
     read_recurrent(keys, config.fusion);
     config.labels = keys.size("fc.weight", 0).value_or(config.labels);
@@ -139,10 +154,8 @@ void read_sizes(const PublicKeys& keys, NetworkConfig& config) {
   int& frontend_width = video ? config.video.frontend_width : config.audio.frontend_width;
   int& embedding = video ? config.video.embedding : config.audio.embedding;
   frontend_width = keys.size(keys.frontend() + ".0.weight", 0).value_or(frontend_width);
-  read_trunk(keys, video ? config.video.widths : config.audio.widths,
-             video ? config.video.blocks : config.audio.blocks);
   embedding = keys.size(keys.trunk() + ".fc.weight", 0).value_or(embedding);
-  if (!any_under(keys, "gru.gru.") && any_under(keys, "backend_conv1.")) {
+  if (!keys.any_under("gru.gru.") && keys.any_under("backend_conv1.")) {
     config.back_end = BackEnd::temporal_conv;
     config.labels = keys.size("backend_conv2.3.weight", 0).value_or(config.labels);
     return;
@@ -153,6 +166,7 @@ void read_sizes(const PublicKeys& keys, NetworkConfig& config) {
 
 std::string public_key(const PublicKeys& keys, const std::string& path) {
   std::string rest = path.substr(path.find('/') + 1);
+  if (keys.system == PublicSystem::successor) return successor_key(keys, rest);
   if (rest.starts_with("recurrent/")) return recurrent_key(keys, rest);
   for (const auto& [from, to] : renames(keys))
     if (rest.starts_with(from)) {
@@ -165,8 +179,14 @@ std::string public_key(const PublicKeys& keys, const std::string& path) {
   return rest;
 }
 
+std::string folded_bias(const PublicKeys& keys, const std::string& path) {
+  if (keys.system == PublicSystem::paper) return "";
+  return successor_folded_bias(keys, path.substr(path.find('/') + 1));
+}
+
 std::vector<int64_t> public_shape(const std::string& path, const backend::Shape& ours) {
   std::vector<int64_t> shape = ours.sizes();
+  if (path.ends_with("/shortcut/weight")) shape.push_back(1);  // a convolution over one step in the successor's MS-TCN
   if (shape.size() != 5) return shape;
   // (out, depth, height, width, in) -> (out, in, …), with as many axes as PyTorch's layer has.
   const bool volume = path.starts_with("video/frontend/"), picture = path.starts_with("video/trunk/");

@@ -6,6 +6,7 @@
 #include <boost/program_options.hpp>
 #include <filesystem>
 #include <iostream>
+#include <optional>
 #include <sstream>
 #include <stdexcept>
 
@@ -24,21 +25,36 @@ namespace {
 
 using models::KeyRow;
 
-// How the published networks were fed: frames of 256 x 256, of which the mouth's box is cut, its centre taken and
+// How the paper's networks were fed: frames of 256 x 256, of which the mouth's box is cut, its centre taken and
 // normalised by the training set's mean and deviation.
-InputRule public_rule(const models::NetworkConfig& config) {
+void feed_as_the_paper(const models::NetworkConfig& config, InputRule& rule) {
   constexpr int kSide = 256, kTail = 19456 - 29 * io::kSamplesPerFrame;
   CropRule crop;
   crop.method = "fixed";
   crop.source_height = crop.source_width = kSide;
-  InputRule rule;
   rule.crop = to_json(crop);
-  rule.geometry = {.crop_size = config.video.crop, .input_size = config.video.crop};
-  rule.normalisation = preprocessing::PixelNormalisation::training_set;
   rule.pixels.mean = 0.413621;
   rule.pixels.deviation = 0.1700239;
-  rule.window_frames = 29;
   rule.audio_tail_samples = config.streams == models::Streams::video ? 0 : kTail;
+}
+
+// The successor's: mouths of 96 x 96 in faces that are turned and scaled to a mean face, so the default crop; 18560
+// samples, which are 29 frames without a tail.
+void feed_as_the_successor(InputRule& rule) {
+  rule.crop = to_json(CropRule{});
+  rule.pixels.mean = 0.421;
+  rule.pixels.deviation = 0.165;
+}
+
+InputRule public_rule(const models::ImportPlan& plan) {
+  InputRule rule;
+  rule.geometry = {.crop_size = plan.config.video.crop, .input_size = plan.config.video.crop};
+  rule.normalisation = preprocessing::PixelNormalisation::training_set;
+  rule.window_frames = 29;
+  if (plan.system == models::PublicSystem::paper)
+    feed_as_the_paper(plan.config, rule);
+  else
+    feed_as_the_successor(rule);
   return rule;
 }
 
@@ -106,6 +122,13 @@ std::string table_of(const models::ImportPlan& plan, const std::vector<std::stri
   return table;
 }
 
+std::optional<backend::Activation> activation_named(const std::string& text) {
+  if (text.empty()) return std::nullopt;
+  for (const auto& [activation, name] : models::kActivationNames)
+    if (text == name) return activation;
+  throw std::invalid_argument(fmt::format("--activation: expected relu, prelu or swish, got '{}'", text));
+}
+
 // Of files that are no network of this program: what they hold all the same.
 void list_keys(const std::vector<models::PublicFile>& files) {
   for (const models::PublicFile& file : files) {
@@ -115,9 +138,10 @@ void list_keys(const std::vector<models::PublicFile>& files) {
   }
 }
 
-models::ImportPlan plan_of(const std::vector<models::PublicFile>& files, backend::Backend& backend, bool quiet) {
+models::ImportPlan plan_of(const std::vector<models::PublicFile>& files, std::optional<backend::Activation> activation,
+                           backend::Backend& backend, bool quiet) {
   try {
-    return plan_import(files, backend);
+    return plan_import(files, activation, backend);
   } catch (const std::invalid_argument&) {
     if (!quiet) list_keys(files);
     throw;
@@ -170,7 +194,7 @@ void write_model(const models::ImportPlan& plan, const std::vector<std::string>&
   models::ModelFile model;
   model.config = plan.config;
   model.labels = labels;
-  model.preprocessing = to_json(public_rule(plan.config));
+  model.preprocessing = to_json(public_rule(plan));
   std::vector<std::string> names;
   for (const std::string& path : paths) names.push_back(std::filesystem::path(path).filename().string());
   model.provenance = {{"imported_from", names}};
@@ -182,14 +206,16 @@ void write_model(const models::ImportPlan& plan, const std::vector<std::string>&
 int run_import(const Arguments& arguments) {
   namespace po = boost::program_options;
   std::vector<std::string> paths;
-  std::string out, labels_path;
+  std::string out, labels_path, activation;
   bool as_json = false;
   po::options_description options("Options");
   options.add_options()("out", po::value(&out)->required(), "the model file to write (.safetensors)")(
       "labels", po::value(&labels_path),
       "the words in the order of the network's outputs: a text, one in each line, or the folder of a corpus of LRW's "
-      "layout (its folders' names, sorted)")("json", po::bool_switch(&as_json), "print the keys as JSON")("help,h",
-                                                                                                          "this text");
+      "layout (its folders' names, sorted)")("activation", po::value(&activation),
+                                             "relu, prelu or swish, where the file does not say it: of the successor "
+                                             "system's files without PReLU, as their configuration's relu_type")(
+      "json", po::bool_switch(&as_json), "print the keys as JSON")("help,h", "this text");
   po::options_description hidden;
   hidden.add_options()("checkpoints", po::value(&paths)->required(), "");
   po::positional_options_description positions;
@@ -197,17 +223,19 @@ int run_import(const Arguments& arguments) {
   const Parsed parsed = parse_options(
       arguments, options, hidden, positions,
       "avsr import CHECKPOINT… --labels FILE --out MODEL\n\nMakes a model of the PyTorch checkpoints that the paper's "
-      "authors published: of a video or an audio file, or of\nboth with the fusion file. They are read as data: "
-      "nothing "
-      "in them is executed. Says of every key whether it is\nused, ignored or missing, and writes nothing unless all "
-      "fit. Crop (fixed box), normalisation, pooling and the length\nof the sound are set as the authors had them.",
-      "avsr import video.pt audio.pt fusion.pt --labels lrw/lipread_mp4 --out public.safetensors");
+      "authors published: of a video or an audio file, or of\nboth with the fusion file; or of a checkpoint of their "
+      "successor system (lrw_resnet18_mstcn: ResNet-18 and MS-TCN, video\nor audio). They are read as data: nothing in "
+      "them is executed. Says of every key whether it is used, ignored or missing,\nand writes nothing unless all fit. "
+      "Crop (the paper's: fixed box; the successor's: tracked), normalisation, pooling and\nthe length of the sound "
+      "are set as the authors had them.",
+      "avsr import video.pt audio.pt fusion.pt --labels lrw/lipread_mp4 --out public.safetensors\n"
+      "  avsr import lrw_resnet18_mstcn.pth.tar --activation swish --labels lrw/lipread_mp4 --out mstcn.safetensors");
   if (parsed.help) return 0;
 
   const auto backend = open_device({"cpu", 1});
   std::vector<io::TorchFile> files;
   for (const std::string& path : paths) files.push_back(io::TorchFile::open(path));
-  const models::ImportPlan plan = plan_of(public_files(paths, files), *backend, as_json);
+  const models::ImportPlan plan = plan_of(public_files(paths, files), activation_named(activation), *backend, as_json);
   if (as_json)
     std::cout << json_of(plan, paths, files).dump(2) << "\n";
   else

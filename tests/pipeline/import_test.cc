@@ -2,22 +2,13 @@
 // that give PyTorch's logits on the same clip.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
-#include <cmath>
 #include <cstdlib>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "io/atomic_file.h"
-#include "io/temporary_folder.h"
-#include "models/model_file.h"
 #include "models/safetensors.h"
-#include "pipeline/device.h"
-#include "pipeline/input_rule.h"
-#include "tests/io/pickles.h"
-#include "tests/pipeline/command_call.h"
-#include "tests/small_files.h"
+#include "tests/pipeline/import_fixture.h"
 
 namespace avsr::pipeline {
 namespace {
@@ -28,48 +19,8 @@ using testing::HasSubstr;
 using testing::Not;
 using tests::put;
 
-constexpr int kFrames = 29;
-
-class Import : public testing::Test {
+class Import : public ImportFixture {
  protected:
-  Import() {
-    std::string words;
-    for (int i = 0; i < 5; ++i) words += fmt::format("WORD{}\n", i);
-    put(folder_ / "words.txt", words);
-  }
-
-  static std::string narrow() { return AVSR_SOURCE_DIR "/tests/pipeline/public_checkpoints"; }
-  Outcome import(const std::vector<std::string>& files, const std::string& from = narrow(), Arguments more = {}) {
-    Arguments arguments{"--out", model(), "--labels", labels_.empty() ? folder_ / "words.txt" : labels_};
-    for (const std::string& file : files)
-      arguments.push_back(std::filesystem::path(file).is_absolute() ? file : from + "/" + file + ".pt");
-    arguments.insert(arguments.end(), more.begin(), more.end());
-    return call(run_import, arguments);
-  }
-  std::string model() const { return folder_ / "model.safetensors"; }
-
-  // The clip of the Python script, through the model's own preprocessing.
-  std::vector<float> logits_of_model() {
-    const auto backend = open_device({"cpu", 1});
-    models::LoadedModel loaded = models::load_model(model(), *backend);
-    const InputRule rule = input_rule_from_json(loaded.file.preprocessing);
-    const BatchWriter writer(rule, loaded.file.config);
-    io::Frames frames{kFrames, 88, 88, {}};
-    for (int t = 0; t < kFrames; ++t)
-      for (int y = 0; y < 88; ++y)
-        for (int x = 0; x < 88; ++x)
-          frames.pixels.push_back(static_cast<uint8_t>((t * 31 + y * 7 + x * 13 + x * y / 8) % 256));
-    io::Waveform wave;
-    for (int i = 0; i < kFrames * io::kSamplesPerFrame; ++i)
-      wave.samples.push_back(static_cast<float>(0.3 * std::sin(0.05 * i) + 0.1 * std::cos(0.0131 * i)));
-    HostBatch batch;
-    writer.begin({kFrames}, batch);
-    writer.write(0, frames, wave, batch);
-    DeviceBatch inputs(*backend, writer);
-    backend::Lengths steps;
-    return backend->values(loaded.network->forward(inputs.upload(batch), models::Mode::inference, 0, steps));
-  }
-
   void expect_pytorchs_logits(const std::vector<std::string>& files, const std::string& name, const std::string& from) {
     SCOPED_TRACE(name);
     const Outcome outcome = import(files, from);
@@ -84,9 +35,6 @@ class Import : public testing::Test {
     EXPECT_LT(largest, 1e-4);
     RecordProperty("largest_difference_" + name, std::to_string(largest));
   }
-
-  io::TemporaryFolder folder_;
-  std::string labels_;
 };
 
 TEST_F(Import, EveryKindGivesPyTorchsLogits) {
@@ -97,9 +45,7 @@ TEST_F(Import, EveryKindGivesPyTorchsLogits) {
 TEST_F(Import, FullSizeGivesPyTorchsLogits) {
   const char* full = std::getenv("AVSR_PUBLIC_CHECKPOINTS");
   if (!full) GTEST_SKIP() << "set AVSR_PUBLIC_CHECKPOINTS to the folder that make_public_checkpoints.py --full wrote";
-  std::string words;
-  for (int i = 1000; i < 1500; ++i) words += fmt::format("WORD{}\n", i);
-  put(folder_ / "words.txt", words);
+  write_500_words();
   for (const char* name : {"video", "audio", "audio_stage1"}) expect_pytorchs_logits({name}, name, full);
   expect_pytorchs_logits({"video", "audio", "fusion"}, "audiovisual", full);
 }
@@ -164,17 +110,6 @@ TEST_F(DamagedImport, WhatDoesNotFitIsNamedAndNothingIsWritten) {
   EXPECT_THAT(misfit.out, HasSubstr("expected (4, 1, 5, 7, 7)"));
   EXPECT_THAT(misfit.failure, HasSubstr("misfit module.frontend3D.0.weight"));
   EXPECT_FALSE(std::filesystem::exists(model()));
-}
-
-TEST_F(Import, TheSuccessorsFilesAreToldAndListed) {
-  const std::vector<uint8_t> bytes =
-      io::legacy_file(fmt::format("}}{}}}{}{}ss", io::text("model_state_dict"), io::text("tcn.tcn_output.weight"),
-                                  io::tensor("0", 4, 0, {4}, {1})),
-                      {1, 2, 3, 4});
-  put(folder_ / "successor.pt", std::string(bytes.begin(), bytes.end()));
-  const Outcome outcome = import({folder_ / "successor.pt"});
-  EXPECT_THAT(outcome.misuse, AllOf(HasSubstr("successor"), HasSubstr("PReLU")));
-  EXPECT_THAT(outcome.out, HasSubstr("tcn.tcn_output.weight  (4) float32"));
 }
 
 TEST_F(Import, LabelsAreAskedForAndChecked) {
