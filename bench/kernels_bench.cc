@@ -117,6 +117,22 @@ class Bench {
     training_ += times * (forward + backward);
   }
 
+  // PReLU and Swish, which no network of the totals has.
+  void activations(const Shape& shape) {
+    Tensor x, y, dx, slope = backend.zeros({shape.back()}), dslope = backend.zeros({shape.back()});
+    backend.to_private(ramp(shape), x);
+    const double bytes = static_cast<double>(backend.storage_count(x)) * sizeof(float);
+    const auto print = [&](const char* name, double forward, double backward) {
+      fmt::print("{:<38} {:>9.2f} {:>6.1f} {:>4.0f} % {:>9.2f} {:>6.1f} {:>4.0f} %\n",
+                 fmt::format("{} {}", name, shape.text()), forward * 1e3, 2 * bytes / forward / 1e9,
+                 200 * bytes / forward / bandwidth_, backward * 1e3, 3 * bytes / backward / 1e9,
+                 300 * bytes / backward / bandwidth_);
+    };
+    print("prelu", seconds([&] { backend.prelu(x, slope, y); }),
+          seconds([&] { backend.prelu_backward(x, slope, x, dx, dslope); }));
+    print("swish", seconds([&] { backend.swish(x, y); }), seconds([&] { backend.swish_backward(x, x, dx); }));
+  }
+
   void pool(const PoolSpec& spec, const Shape& shape) {
     const auto kernel = backend.pool(spec, shape);
     Tensor x, y, saved, dx;
@@ -191,6 +207,8 @@ void run(int clips, int repeats, int threads) {
   bench.conv(spec_of(1, 64, {5, 7, 7}, {1, 2, 2}, {0, 3, 3}), {frames, 5, 88, 88, 1}, 1);
   bench.batch_norm({frames, 44, 44, 64}, false, 1);
   bench.pool({.kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}}, {frames, 44, 44, 64});
+  bench.header("activations: ms, GB/s, of copying; forward, backward");
+  bench.activations({frames, 44, 44, 64});
   bench.total("video front-end");
   trunk(bench, frames, 22, 22, {3, 4, 6, 3});
   bench.total("video trunk");
