@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "models/model_file.h"
+#include "models/safetensors.h"
 #include "pipeline/device.h"
 #include "pipeline/evaluate.h"
 #include "pipeline/schedule.h"
@@ -55,6 +56,22 @@ TEST_F(ModernOptions, AModelToldOfTheWordIsEvaluatedButDoesNotTranscribe) {
   EXPECT_EQ(evaluate(models, evaluation, {}).rows.at(0).clips(), 8);
   EXPECT_THAT([&] { window_settings(*models[0], 2); },
               ThrowsMessage<std::invalid_argument>(HasSubstr("told where the word begins and ends")));
+}
+
+TEST_F(ModernOptions, SlopesAreTrainedAndTrunksNeedNoEmbedding) {
+  RunSettings run =
+      settings({"network.video.activation=prelu", "network.video.embedding=0", "network.ms_tcn.activation=swish",
+                "network.ms_tcn.branch_width=4", "network.ms_tcn.blocks=2", "stages.v-rec.back_end=ms_tcn"});
+  run.recipe.stages = {run.recipe.stages[2], run.recipe.stages[3]};
+  run.recipe.stages[1].load.at(0).parts = {"video/frontend", "video/trunk"};
+  run.recipe.stages[1].train = {"video/ms_tcn", "video/head"};
+  ASSERT_TRUE(run_schedule(*backend_, run));
+  const std::string path = folder_ / "run/video.safetensors";
+  EXPECT_EQ(models::read_model_header(path).config.ms_tcn.activation, backend::Activation::swish);
+  const models::SafetensorsFile model = models::read_safetensors(path);
+  for (const char* slopes : {"video/frontend/bn/slope", "video/trunk/layer1/0/bn2/slope"})
+    for (const float slope : model.find(slopes)->values) EXPECT_NE(slope, 0.25f) << slopes << ", its start";
+  EXPECT_FALSE(model.find("video/embed/linear/weight"));
 }
 
 TEST_F(ModernOptions, ModalityDropoutIsRememberedByAudiovisualModels) {

@@ -165,5 +165,18 @@ TEST_F(TransferTest, ALinearProbeLearnsOnAFrozenTrunk) {
   EXPECT_THAT(call(run_train, again).failure, HasSubstr("freeze"));
 }
 
+TEST_F(TransferTest, AProbeReadsAnMsTcnWhereItIsTold) {
+  write_model(ancestor(), {"down", "up"},
+              {"stages.v-rec.back_end=ms_tcn", "network.ms_tcn.branch_width=4", "network.ms_tcn.blocks=2",
+               "network.ms_tcn.activation=swish", "network.video.activation=swish", "network.video.embedding=0"});
+  const Outcome outcome =
+      call(run_train, {"linear-probe", "--data", folder_ / "data", "--out", folder_ / "probe", "--threads", "1",
+                       "--init", ancestor(), "--set", "stages.probe.back_end=ms_tcn", "--set", "stages.probe.batch=8",
+                       "--set", "stages.probe.epochs=1"});
+  ASSERT_EQ(outcome.code, 0) << outcome.failure << outcome.misuse;
+  EXPECT_THAT(outcome.out,
+              AllOf(HasSubstr("loads video/frontend, video/trunk, video/ms_tcn"), Not(HasSubstr("warning"))));
+}
+
 }  // namespace
 }  // namespace avsr::pipeline
