@@ -98,7 +98,7 @@ const Tensor& as_x(CpuBackend& backend, const char* operation, const Tensor& x, 
   check_shape(operation, "dy", dy.shape, x.shape);
   if (dy.layout == x.layout && dy.dtype == x.dtype) return dy;
   if (x.layout == Layout::kPrivate)
-    backend.to_private(backend.as(DType::f32, dy, converted), converted);
+    backend.to_private(dy, converted);
   else
     backend.convert(dy, x.dtype, converted);
   return converted;
