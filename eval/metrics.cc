@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <random>
+#include <numeric>
 #include <stdexcept>
 
 namespace avsr::eval {
@@ -19,24 +19,14 @@ Interval wilson_interval(int64_t correct, int64_t total, double z) {
 }
 
 Interval paired_bootstrap(std::span<const uint8_t> a, std::span<const uint8_t> b, int rounds, uint64_t seed) {
-  if (a.size() != b.size() || a.empty() || rounds < 1)
+  if (a.size() != b.size() || a.empty())
     throw std::invalid_argument(
         fmt::format("[metrics] paired_bootstrap wants two lists of one length > 0, got {} and {}", a.size(), b.size()));
-  std::mt19937_64 random(seed);
-  std::vector<double> differences(static_cast<size_t>(rounds));
-  for (double& difference : differences) {
-    int64_t sum = 0;
-    for (size_t i = 0; i < a.size(); ++i) {
-      const size_t k = random() % a.size();
-      sum += static_cast<int>(a[k]) - static_cast<int>(b[k]);
-    }
-    difference = static_cast<double>(sum) / static_cast<double>(a.size());
-  }
-  std::sort(differences.begin(), differences.end());
-  const auto percentile = [&](double share) {
-    return differences[static_cast<size_t>(std::lround(share * static_cast<double>(differences.size() - 1)))];
-  };
-  return {percentile(0.025), percentile(0.975)};
+  const std::vector<double> first(a.begin(), a.end()), second(b.begin(), b.end());
+  std::vector<int> clips(a.size());
+  std::iota(clips.begin(), clips.end(), 0);
+  const double only = first.front() - second.front();
+  return bootstrap_difference(first, second, clips, rounds, seed).value_or(Interval{only, only});
 }
 
 double WordErrors::rate() const {

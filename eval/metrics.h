@@ -6,18 +6,15 @@
 #include <string>
 #include <vector>
 
-namespace avsr::eval {
+#include "eval/bootstrap.h"
 
-struct Interval {
-  double low = 0, high = 0;
-};
+namespace avsr::eval {
 
 // Wilson's score interval of a proportion (Wilson 1927). total = 0 gives [0, 1]. z = 1.96 is 95 %.
 Interval wilson_interval(int64_t correct, int64_t total, double z = 1.959964);
 
-// 95 % interval of mean(a) - mean(b), where a[i] and b[i] say whether two systems were right on the same clip i:
-// the 2.5th and 97.5th percentile over `rounds` resamplings of the clips (paired bootstrap, Efron 1979). Fixed by the
-// seed. Throws std::invalid_argument on different or no lengths.
+// bootstrap_difference where each clip is a group of its own; a[i] and b[i] say whether two systems were right on the
+// same clip i. Of a single clip the difference itself. Throws std::invalid_argument on different or no lengths.
 Interval paired_bootstrap(std::span<const uint8_t> a, std::span<const uint8_t> b, int rounds = 2000, uint64_t seed = 1);
 
 // Edits that turn the reference into the hypothesis, fewest in all (Levenshtein 1966).
