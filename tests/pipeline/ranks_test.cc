@@ -270,6 +270,16 @@ TEST_F(RanksOnData, SynchronisedTheyEqualOneProcess) {
   EXPECT_GT(difference("one/v-conv", "apart/v-conv"), 1e-3);
 }
 
+// Each part of a batch is divided among the ranks, and has the statistics of all of its clips.
+TEST_F(RanksOnData, PartsOfABatchEqualThoseOfOneProcess) {
+  const std::vector<std::string> recipe{"sync_batch_norm=true", "stages.*.optimizer=sgd", "stages.*.rate=1e-4",
+                                        "stages.*.epochs=1", "stages.*.accumulate=2"};
+  train("one", 0, recipe, {"v-conv"});
+  train("two", 2, recipe, {"v-conv"});
+  expect_equal_losses("one/v-conv", "two/v-conv", 2e-4);
+  EXPECT_LT(difference("one/v-conv", "two/v-conv"), 1e-4);
+}
+
 TEST_F(RanksOnData, ABrokenRunGoesOnOnAnotherNumberOfRanks) {
   const std::vector<std::string> recipe{"sync_batch_norm=true", "stages.*.optimizer=sgd", "stages.*.rate=1e-4",
                                         "stages.*.epochs=2"};
