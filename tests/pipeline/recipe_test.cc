@@ -38,7 +38,7 @@ std::string complaint(const std::string& yaml, const std::vector<std::string>& o
 
 TEST(Recipe, BuiltInOnesParse) {
   for (const auto& [name, text] : built_in_recipes()) EXPECT_EQ(parse_recipe(text, name).name, name);
-  for (const char* name : {"demo", "words-small", "words-modern", "words-full", "lrw-paper", "lrw-modern"})
+  for (const char* name : {"demo", "words-small", "words-paper", "words-full", "lrw-paper", "lrw-modern"})
     EXPECT_EQ(built_in_recipes().count(name), 1u) << name;
 }
 
@@ -106,6 +106,25 @@ TEST(Recipe, AnchorsMayNeitherLoopNorMultiplyNorHide) {
                                      "my.yaml", {});
   EXPECT_EQ(merged.stages.back().optimizer.kind, Optimizer::Kind::adamw) << "the first base wins";
   EXPECT_FLOAT_EQ(merged.stages.back().optimizer.weight_decay, 0.25f);
+}
+
+TEST(Recipe, AnOverrideChangesOneStageAndNotWhatSharesItsAlias) {
+  const std::string text = replaced(replaced(small_recipe_text(), "data:\n", "data: &d\n"), "stages:\n",
+                                    "x: &o {kind: adam, clip_norm: 2}\nstages:\n");
+  EXPECT_THAT(complaint(text), HasSubstr("'x'"));
+  std::string shared = small_recipe_text();
+  const std::string own = "{kind: adamw, weight_decay: 0.01, clip_norm: 1}";
+  const size_t first = shared.find(own);
+  ASSERT_NE(first, std::string::npos);
+  shared.insert(first, "&o ");
+  for (size_t at = shared.find(own, first + own.size() + 3); at != std::string::npos; at = shared.find(own, at + 2))
+    shared.replace(at, own.size(), "*o");
+  const Recipe recipe = parse_recipe(shared, "my.yaml", {"stages.a-conv.optimizer.clip_norm=5"});
+  EXPECT_FLOAT_EQ(recipe.stages.front().optimizer.clip_norm, 5);
+  for (size_t i = 1; i < recipe.stages.size(); ++i)
+    EXPECT_NE(recipe.stages[i].optimizer.clip_norm, 5) << recipe.stages[i].name;
+  EXPECT_THAT(complaint(replaced(small_recipe_text(), "levels_db: [10, 0]", "levels_db: [10, -1000]")),
+              HasSubstr("from -100 to 100 dB, found -1000"));
 }
 
 // The keys that reading knows in a mapping, as it names them when it meets one that is like none of them.
@@ -206,7 +225,7 @@ TEST(Recipe, StagesLoadOnlyFromEarlierOnes) {
 TEST(Recipe, OverridesReachOnlyWhatTheyName) {
   const std::vector<std::string> overrides{"seed=7", "stages.audio-recurrent.epochs=2",
                                            "stages.fusion.optimizer.clip_norm=9"};
-  const Recipe recipe = load_recipe("words-small", overrides);
+  const Recipe recipe = load_recipe("words-paper", overrides);
   EXPECT_EQ(recipe.seed, 7u);
   for (const Stage& stage : recipe.stages) {
     EXPECT_EQ(stage.epochs == 2, stage.name == "audio-recurrent") << stage.name;
