@@ -11,7 +11,7 @@
 
 namespace avsr::models {
 
-// Flat device tensors by name ("adam/first", "best/values", …), each written or filled whole.
+// Flat device tensors by name ("optimizer/first", "optimizer/second"), each written or filled whole.
 using NamedTensors = std::vector<std::pair<std::string, backend::Tensor*>>;
 
 // Writes values, statistics, the given tensors and `state` (step, epoch, best score, …: the trainer's own) atomically.

@@ -14,7 +14,7 @@ namespace avsr::models {
 SafetensorsFile compact_weights(SafetensorsFile file);
 
 // The tensors with their values again; a file that is not compact comes back as it is. Throws std::invalid_argument
-// when a scale is missing, of another length or not finite, or belongs to nothing.
+// when a scale is missing or of another length.
 SafetensorsFile expand_weights(SafetensorsFile file);
 
 }  // namespace avsr::models

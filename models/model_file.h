@@ -37,7 +37,7 @@ struct ModelFile {
   nlohmann::json preprocessing;  // crop rule, normalisation, frame rate, audio trim: written and read by the pipeline
   Averaging averaging;
   nlohmann::json decoding;    // how windows over a video become words; null until chosen on validation
-  nlohmann::json provenance;  // recipe, stage, seed, data hash, program version
+  nlohmann::json provenance;  // recipe, stage, seed, data hash, device, talkers, …
 };
 
 // Written atomically. Throws std::invalid_argument when labels and config disagree, std::runtime_error on i/o.

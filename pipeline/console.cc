@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 #include <csignal>
+#include <cstring>
 #include <iostream>
 #include <memory>
 #include <string_view>
@@ -55,9 +57,26 @@ Reporter console_reporter() {
   return reporter;
 }
 
+namespace {
+
+// As a shell takes it for one word.
+std::string quoted(const std::string& word) {
+  const bool plain = !word.empty() && std::all_of(word.begin(), word.end(), [](unsigned char c) {
+    return std::isalnum(c) || c >= 128 || std::strchr("-_=+./,:@%", c);
+  });
+  if (plain) return word;
+  std::string text = "'";
+  for (const char c : word) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return text + "'";
+}
+
+}  // namespace
+
 int interrupted(const std::string& command, const Arguments& arguments, const std::string& option) {
   const bool there = option.empty() || std::find(arguments.begin(), arguments.end(), option) != arguments.end();
-  std::cerr << fmt::format("avsr {0}: stopped; go on with: avsr {0} {1}{2}\n", command, fmt::join(arguments, " "),
+  std::string words;
+  for (const std::string& argument : arguments) words += fmt::format(" {}", quoted(argument));
+  std::cerr << fmt::format("avsr {0}: stopped; go on with: avsr {0}{1}{2}\n", command, words,
                            there ? "" : fmt::format(" {}", option));
   return kInterrupted;
 }

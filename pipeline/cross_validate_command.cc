@@ -49,7 +49,7 @@ int run_cross_validate(const Arguments& arguments) {
       "train. "
       "OUT gets folds.md, folds.csv and folds.json with the\nclean accuracy of each fold, their mean and deviation. "
       "A stopped one goes on where it was. fold-NN/data is a\nprepared folder on which the other commands work too.",
-      "avsr cross-validate words-small --data data --out cv --leave-out 1 --stages video-temporal-conv");
+      "avsr cross-validate words-small --data data --out cv --leave-out 1 --stages video");
   if (parsed.help) return 0;
   if (folds.leave_out < 0 || (folds.leave_out == 0 && !parsed.values["leave-out"].defaulted()))
     throw std::invalid_argument("--leave-out: expected 1 or more speakers");

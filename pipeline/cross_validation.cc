@@ -32,6 +32,7 @@ class CrossValidation {
 
   std::vector<FoldResult> run() {
     const std::vector<Fold> folds = make_folds(open_prepared(settings_.data), settings_.folds);
+    check();
     const FoldSettings& f = settings_.folds;
     claim_folder(settings_.out, "cross-validate", "cross-validation",
                  {{"recipe", settings_.recipe.tree},
@@ -60,6 +61,16 @@ class CrossValidation {
   }
 
  private:
+  // Better said before the folder is this cross-validation's, and not for every fold anew.
+  void check() const {
+    RunSettings run = settings_.run_in("");
+    run.recipe = settings_.recipe;
+    run.resume = false;
+    run.reporter = {};
+    run.out = settings_.out / name_of(0);  // not there
+    check_schedule(backend_, run);
+  }
+
   static std::string name_of(int number) { return fmt::format("fold-{:02}", number); }
   fs::path folder_of(int number) const { return settings_.out / name_of(number); }
 

@@ -5,10 +5,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <set>
 
 #include "pipeline/input_rule.h"
 #include "pipeline/progress.h"
+#include "pipeline/recipe_check.h"
 #include "pipeline/training_step.h"
 
 namespace avsr::pipeline {
@@ -56,7 +58,8 @@ std::vector<std::string> shortest(layers::ParameterArena& arena, bool frozen) {
   return paths;
 }
 
-StagePlan plan_stage(backend::Backend& backend, const Recipe& recipe, const Stage& stage, const DataSize& data) {
+StagePlan plan_stage(backend::Backend& backend, const Recipe& recipe, const Stage& stage, const DataSize& data,
+                     const Ancestor* ancestor) {
   StagePlan plan;
   plan.stage = &stage;
   InputRule rule;
@@ -67,6 +70,7 @@ StagePlan plan_stage(backend::Backend& backend, const Recipe& recipe, const Stag
   plan.measured_clips = cpu ? std::min(at_once, kClipsOnCpu) : at_once;
   TrainingStep step(backend, recipe, stage, rule, data.labels);
   layers::ParameterArena& arena = step.parameters();
+  if (ancestor) plan.inherited = ancestor->plan(step.network(), {}, stage.load).loaded;
   plan.parameters = arena.count();
   for (const auto& [first, last] : arena.trainable_ranges()) plan.trained_parameters += last - first;
   plan.trained = shortest(arena, false);
@@ -98,12 +102,12 @@ StagePlan plan_stage(backend::Backend& backend, const Recipe& recipe, const Stag
   return plan;
 }
 
-std::string origin_of(const Stage& stage) {
-  if (stage.load.empty()) return "nothing: fresh weights";
-  std::string text;
-  for (const Load& load : stage.load)
-    text += fmt::format("{}{} of {}", text.empty() ? "" : "; ", fmt::join(load.parts, " "), load.from);
-  return text;
+std::string origin_of(const StagePlan& plan) {
+  std::vector<std::string> origins;
+  for (const Load& load : plan.stage->load)
+    origins.push_back(fmt::format("{} of {}", fmt::join(load.parts, " "), load.from));
+  if (!plan.inherited.empty()) origins.push_back(fmt::format("{} of the model given", fmt::join(plan.inherited, " ")));
+  return origins.empty() ? "nothing: fresh weights" : fmt::format("{}", fmt::join(origins, "; "));
 }
 
 std::string millions(int64_t count) { return fmt::format("{:.2f} M", static_cast<double>(count) / 1e6); }
@@ -120,10 +124,15 @@ std::string long_duration(double seconds) {
 DataSize size_of_lrw() { return {.training = 488'766, .validation = 25'000, .labels = 500, .frames = 29}; }
 
 std::vector<StagePlan> plan_stages(backend::Backend& backend, const Recipe& recipe, const DataSize& data,
+                                   const std::vector<std::string>& stages,
                                    const std::function<void(const std::string&)>& say) {
+  std::optional<Ancestor> ancestor;
+  if (!recipe.init.empty()) ancestor.emplace(recipe.init);
+  check_recipe(backend, recipe, ancestor ? &*ancestor : nullptr, stages);
   std::vector<StagePlan> plans;
   for (const Stage& stage : recipe.stages) {
-    plans.push_back(plan_stage(backend, recipe, stage, data));
+    if (!stages.empty() && std::find(stages.begin(), stages.end(), stage.name) == stages.end()) continue;
+    plans.push_back(plan_stage(backend, recipe, stage, data, ancestor ? &*ancestor : nullptr));
     if (say) say(text_of(plans.back()));
   }
   return plans;
@@ -136,7 +145,7 @@ std::string text_of(const StagePlan& plan) {
     if (value == stage.back_end) back_end = name;
   constexpr double kGib = 1 << 30;
   std::string text = fmt::format("stage {}: {}, {}\n", stage.name, models::name_of(stage.streams), back_end);
-  text += fmt::format("  starts from  {}\n", origin_of(stage));
+  text += fmt::format("  starts from  {}\n", origin_of(plan));
   text += fmt::format("  trains       {}: {} of {} parameters\n", fmt::join(plan.trained, " "),
                       millions(plan.trained_parameters), millions(plan.parameters));
   text += fmt::format("  frozen       {}{}\n",

@@ -21,6 +21,7 @@ DataSize size_of_lrw();  // Chung and Zisserman 2016: 488,766 and 25,000 clips o
 
 struct StagePlan {
   const Stage* stage = nullptr;
+  std::vector<std::string> inherited;  // parts that come from the recipe's `init`
   int64_t parameters = 0, trained_parameters = 0;
   std::vector<std::string> trained, frozen;  // parameter paths, at most two components deep
   int64_t steps_per_epoch = 0;
@@ -33,7 +34,9 @@ struct StagePlan {
 // Builds every stage's network and times one step of it after a first one: full parts of batches on a GPU, a few clips
 // on the CPU, whose memory and time at a whole part of a batch are what they grow to per clip. Input pixels are as
 // large as the recipe's network wants. Throws like run_schedule() for a recipe that cannot be trained.
+// stages: only these; empty: all.
 std::vector<StagePlan> plan_stages(backend::Backend& backend, const Recipe& recipe, const DataSize& data,
+                                   const std::vector<std::string>& stages = {},
                                    const std::function<void(const std::string&)>& say = {});
 
 std::string text_of(const StagePlan& plan);

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <boost/program_options.hpp>
+#include <cmath>
 #include <filesystem>
 #include <iostream>
 #include <stdexcept>
@@ -14,6 +15,7 @@
 #include "pipeline/evaluate.h"
 #include "pipeline/options.h"
 #include "pipeline/progress.h"
+#include "preprocessing/noise.h"
 
 namespace avsr::pipeline {
 namespace {
@@ -32,7 +34,7 @@ std::vector<std::optional<double>> parse_levels(const std::string& text) {
     } catch (const std::logic_error&) {
       used = 0;
     }
-    if (used != entry.size() || !(level >= -100 && level <= 100))
+    if (used != entry.size() || !(std::abs(level) <= preprocessing::kLargestSnr))
       throw std::invalid_argument(fmt::format("--snr: '{}' is neither 'clean' nor a level in dB", entry));
     levels.emplace_back(level);
   }

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <set>
 #include <stdexcept>
@@ -13,6 +14,7 @@
 #include "pipeline/dataset.h"
 #include "pipeline/recipe_tree.h"
 #include "pipeline/strict_yaml.h"
+#include "preprocessing/noise.h"
 
 namespace avsr::pipeline {
 namespace {
@@ -118,6 +120,11 @@ void read_noise(const YAML::Node& node, const std::string& origin, DataSettings&
   map.read("slowest", data.babble.slowest);
   map.read("fastest", data.babble.fastest);
   map.finish();
+  for (const double level : data.noise_levels_db)
+    if (!(std::abs(level) <= preprocessing::kLargestSnr))
+      complain(node, origin,
+               fmt::format("data.noise.levels_db: expected levels from -{0:g} to {0:g} dB, found {1:g}",
+                           preprocessing::kLargestSnr, level));
   if (!data.clean && data.noise_levels_db.empty())
     complain(node, origin, "data.noise: clean is false and levels_db is empty: no level is left to train at");
 }

@@ -5,6 +5,8 @@
 #include <set>
 #include <sstream>
 #include <stdexcept>
+#include <utility>
+#include <vector>
 
 #include "pipeline/strict_yaml.h"
 
@@ -39,6 +41,41 @@ void check_tree(const YAML::Node& node, const std::string& origin, int depth, in
   } else if (node.IsSequence()) {
     for (const auto& child : node) check_tree(child, origin, depth + 1, nodes);
   }
+}
+
+// (YAML::Clone keeps the aliases that lie inside.) Scalars keep their line.
+YAML::Node copy_of(const YAML::Node& node) {
+  if (!node.IsMap() && !node.IsSequence()) return node;
+  YAML::Node copy(node.Type());
+  if (node.IsMap())
+    for (const auto& entry : node) copy[entry.first] = copy_of(entry.second);
+  else
+    for (const YAML::Node& child : node) copy.push_back(copy_of(child));
+  return copy;
+}
+
+// The tree with a copy in place of every alias: what is written into one must not be seen in the others. An alias
+// stands at its anchor's place in the text, so a place that is met again is one. Of bounded size after check_tree.
+using Places = std::set<std::pair<int, YAML::NodeType::value>>;
+YAML::Node unshared(YAML::Node node, Places& seen, bool& again) {
+  again = !seen.emplace(node.Mark().pos, node.Type()).second;
+  if (again) return copy_of(node);
+  bool child_again = false;
+  if (node.IsMap()) {
+    std::vector<std::pair<YAML::Node, YAML::Node>> changed;
+    for (const auto& entry : node)
+      if (const YAML::Node own = unshared(entry.second, seen, child_again); child_again || !own.is(entry.second))
+        changed.emplace_back(entry.first, own);
+    for (const auto& [key, own] : changed) {
+      node.remove(key);
+      node[key] = own;
+    }
+    return node;
+  }
+  if (!node.IsSequence()) return node;
+  YAML::Node list(YAML::NodeType::Sequence);
+  for (const YAML::Node& child : node) list.push_back(unshared(child, seen, child_again));
+  return list;
 }
 
 // "<<: *anchor": the keys of another mapping that this one does not set itself (yaml-cpp leaves that to the reader).
@@ -119,6 +156,9 @@ YAML::Node load_tree(const std::string& yaml, const std::string& origin, const s
   if (!root.IsMap()) complain(root, origin, "a recipe is a mapping of keys to values");
   int nodes = 0;
   check_tree(root, origin, 0, nodes);
+  Places seen;
+  bool again = false;
+  root = unshared(root, seen, again);
   merge_anchors(root, origin);
   for (const std::string& text : overrides) apply_override(root, text, origin);
   return root;

@@ -16,10 +16,12 @@ namespace {
 
 std::filesystem::path run_path(const std::filesystem::path& out) { return out / "run.json"; }
 
+std::string recipe_path(const std::filesystem::path& out) { return (out / "recipe.yaml").string(); }
+
 // A mistake in a late stage may be mended without repeating the stages before it.
-void take_over_recipe(const RunSettings& settings, nlohmann::json& run) {
+void require_recipe(const RunSettings& settings, const nlohmann::json& run) {
   const Recipe& recipe = settings.recipe;
-  const std::string out = settings.out.string(), file = (settings.out / "recipe.yaml").string();
+  const std::string out = settings.out.string(), file = recipe_path(settings.out);
   const std::string text = io::read_text_file(file);
   if (text == recipe.text) return;
   std::set<std::string> begun;
@@ -32,6 +34,12 @@ void take_over_recipe(const RunSettings& settings, nlohmann::json& run) {
         "[train] {} holds a run of another recipe ({}): its stages {} were trained with other values of {}. Take "
         "these back, choose another folder, or go on as it began: avsr train {} --data {} --out {} --resume",
         out, file, fmt::join(begun, ", "), fmt::join(changes, ", "), file, settings.data, out));
+}
+
+void take_over_recipe(const RunSettings& settings, nlohmann::json& run) {
+  const Recipe& recipe = settings.recipe;
+  const std::string file = recipe_path(settings.out);
+  if (io::read_text_file(file) == recipe.text) return;
   if (settings.reporter.say)
     settings.reporter.say(
         fmt::format("the recipe has changed since the run began, in no stage that is begun: {} is written anew", file));
@@ -46,7 +54,7 @@ nlohmann::json begin_run(const RunSettings& settings, const std::string& data_ha
   nlohmann::json run{{"recipe", recipe.name},  {"seed", recipe.seed},    {"data", settings.data},
                      {"data_hash", data_hash}, {"started", time_text()}, {"stages", nlohmann::json::object()}};
   if (!init.is_null()) run["init"] = init;
-  io::write_file_atomically((settings.out / "recipe.yaml").string(), std::string_view(recipe.text));
+  io::write_file_atomically(recipe_path(settings.out), std::string_view(recipe.text));
   save_run(settings.out, run);
   return run;
 }
@@ -55,27 +63,34 @@ nlohmann::json begin_run(const RunSettings& settings, const std::string& data_ha
 
 std::string time_text() { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))); }
 
-nlohmann::json open_run(const RunSettings& settings, const std::string& data_hash, const nlohmann::json& init) {
+void require_run(const RunSettings& settings, const std::string& data_hash, const nlohmann::json& init) {
   const std::string out = settings.out.string();
-  if (!std::filesystem::exists(run_path(settings.out))) {
-    if (!settings.resume) return begin_run(settings, data_hash, init);
+  const bool there = std::filesystem::exists(run_path(settings.out));
+  if (!there && settings.resume)
     throw std::runtime_error(
         fmt::format("[train] {} holds no run to go on with: check --out, or leave out --resume to start one", out));
-  }
-  if (!settings.resume)
+  if (there && !settings.resume)
     throw std::runtime_error(
         fmt::format("[train] {} holds a run already: add --resume to go on with it, or choose another folder", out));
-  io::remove_abandoned_temporaries(out);
-  nlohmann::json run = read_run(settings.out);
+  if (!there) return;
+  const nlohmann::json run = read_run(settings.out);
   if (run.at("data_hash") != data_hash)
     throw std::runtime_error(fmt::format("[train] {} holds a run on other data: hash {}, now {} ({})", out,
                                          run.at("data_hash").get<std::string>(), data_hash, settings.data));
-  take_over_recipe(settings, run);
+  require_recipe(settings, run);
   if (!init.is_null() && run.contains("init") && run["init"].at("hash") != init.at("hash"))
     throw std::runtime_error(
         fmt::format("[train] {} holds a run that started from {} with hash {}; that file has changed since, now {}",
                     out, init.at("file").get<std::string>(), run["init"]["hash"].get<std::string>(),
                     init.at("hash").get<std::string>()));
+}
+
+nlohmann::json open_run(const RunSettings& settings, const std::string& data_hash, const nlohmann::json& init) {
+  require_run(settings, data_hash, init);
+  if (!settings.resume) return begin_run(settings, data_hash, init);
+  io::remove_abandoned_temporaries(settings.out.string());
+  nlohmann::json run = read_run(settings.out);
+  take_over_recipe(settings, run);
   return run;
 }
 

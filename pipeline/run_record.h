@@ -16,6 +16,8 @@ std::string time_text();
 // damaged, where it started from another model (init: {file, hash} of the one now; null: none), and where its begun
 // stages were trained by other values of the recipe; other changes of the recipe are taken over.
 nlohmann::json open_run(const RunSettings& settings, const std::string& data_hash, const nlohmann::json& init = {});
+// Throws what open_run would throw; writes nothing.
+void require_run(const RunSettings& settings, const std::string& data_hash, const nlohmann::json& init = {});
 // run.json as it is; an empty one where there is no run. Nothing is written.
 nlohmann::json read_run(const std::filesystem::path& out);
 void save_run(const std::filesystem::path& out, const nlohmann::json& run);

@@ -15,6 +15,7 @@
 #include "models/model_file.h"
 #include "pipeline/memory_plan.h"
 #include "pipeline/rate_finder.h"
+#include "pipeline/recipe_check.h"
 #include "pipeline/run_record.h"
 #include "pipeline/training_report.h"
 #include "pipeline/transfer.h"
@@ -42,18 +43,28 @@ class Schedule {
     if (ranks().size() > 1)
       say(fmt::format("{} ranks; gradients are added up by {}", ranks().size(),
                       backend_.join(*ranks().communicator(), recipe_.sync_batch_norm)));
-    check_stages();
+    check_recipe(backend_, recipe_, ancestor_ ? &*ancestor_ : nullptr, settings.stages);
     if (settings.find_rate && ranks().size() > 1)
       throw std::invalid_argument("[train] --find-rate runs on one rank: start it without mpirun");
     // The first rank alone looks at and makes the run's files; the others do as it found.
-    if (ranks().leads()) run_ = settings.find_rate ? read_run(settings.out) : open_run(settings, info_.hash, origin());
+    if (ranks().leads() && !settings.find_rate) require_run(settings, info_.hash, origin());
+    if (ranks().leads()) run_ = read_run(settings.out);
     run_ = nlohmann::json::parse(ranks().text_of_first(run_.dump()));
     choose_stages();
   }
 
-  bool run() {
-    if (!open_data()) return false;
+  // What is wrong with the data or the memory is found out before the folder has a run: the mended command can start.
+  void check() {
+    open_data();
+    check_batches();
     check_memory();
+  }
+
+  bool run() {
+    check();
+    if (!make_rule()) return false;
+    if (ranks().leads() && !settings_.find_rate) run_ = open_run(settings_, info_.hash, origin());
+    run_ = nlohmann::json::parse(ranks().text_of_first(run_.dump()));
     if (settings_.find_rate) return find_rate(backend_, stage_settings(*chosen_.front()), settings_.out / "find-rate");
     for (const Stage* stage : chosen_) {
       if (finished(stage->name)) {
@@ -77,74 +88,40 @@ class Schedule {
     return ancestor_ ? nlohmann::json{{"file", ancestor_->path()}, {"hash", ancestor_->hash()}} : nlohmann::json();
   }
 
-  // A late stage with a mistyped path must not be found out hours later. Every stage is checked, chosen or not: what is
-  // wrong in the recipe is wrong.
-  void check_stages() const {
-    std::map<std::string, std::unique_ptr<models::Network>> networks;
-    for (const Stage& stage : recipe_.stages) {
-      try {
-        // Paths do not depend on the number of labels, which only the data know.
-        auto network = models::declare_network(backend_, network_of(recipe_, stage, 1));
-        for (const Load& load : stage.load)
-          models::check_parts(networks.at(load.from)->parameters(), network->parameters(), load.parts);
-        network->parameters().train_only(stage.train);
-        freeze(network->parameters(), recipe_.freeze);
-        if (network->parameters().frozen(""))
-          throw std::invalid_argument(
-              fmt::format("nothing is left to train: {} is frozen", fmt::join(recipe_.freeze, ", ")));
-        networks[stage.name] = std::move(network);
-      } catch (const std::invalid_argument& error) {
-        throw std::invalid_argument(
-            fmt::format("[train] stage '{}' of recipe '{}': {}", stage.name, recipe_.name, error.what()));
-      }
-    }
-    check_transfer(networks);
-  }
-
-  // A mistyped path freezes nothing, and a model of other sizes brings nothing.
-  void check_transfer(const std::map<std::string, std::unique_ptr<models::Network>>& networks) const {
-    for (const std::string& path : recipe_.freeze)
-      if (std::none_of(networks.begin(), networks.end(),
-                       [&](const auto& network) { return has_path(network.second->parameters(), path); }))
-        throw std::invalid_argument(
-            fmt::format("[train] no network of recipe '{}' has parameters under {} to freeze", recipe_.name, path));
-    if (!ancestor_) return;
-    std::vector<std::string> reasons;
-    for (const Stage& stage : recipe_.stages) {
-      const Inheritance inheritance = ancestor_->plan(*networks.at(stage.name), {}, stage.load);
-      if (!inheritance.loaded.empty()) return;
-      if (reasons.empty()) reasons = inheritance.fresh;
-    }
-    throw std::invalid_argument(fmt::format("[train] recipe '{}' can take nothing over from {}: {}", recipe_.name,
-                                            ancestor_->path(), fmt::join(reasons, ", ")));
-  }
-
   void choose_stages() {
-    std::set<std::string> wanted(settings_.stages.begin(), settings_.stages.end()), available;
+    const std::set<std::string> wanted(settings_.stages.begin(), settings_.stages.end());
+    std::set<std::string> available;
     for (const Stage& stage : recipe_.stages) {
       if (finished(stage.name)) available.insert(stage.name);
-      if (!settings_.stages.empty() && !wanted.erase(stage.name)) continue;
+      if (!wanted.empty() && !wanted.count(stage.name)) continue;
       for (const Load& load : stage.load)
         if (!available.count(load.from))
           throw std::runtime_error(
               fmt::format("[train] stage '{}' starts from stage '{}', which is not finished in {}: run it first",
                           stage.name, load.from, settings_.out.string()));
       available.insert(stage.name);
-      if (stage.batch / stage.accumulate < ranks().size())
-        throw std::invalid_argument(fmt::format(
-            "[train] stage '{}' has batches of {} clips in {} parts (accumulate) for {} ranks: each needs one "
-            "of every part at least; raise its batch or start fewer ranks",
-            stage.name, stage.batch, stage.accumulate, ranks().size()));
       chosen_.push_back(&stage);
       if (settings_.find_rate && settings_.stages.empty()) break;
     }
-    if (!wanted.empty())
-      throw std::invalid_argument(
-          fmt::format("[train] the recipe '{}' has no stage '{}'", recipe_.name, *wanted.begin()));
   }
 
-  // False when the user stopped it.
-  bool open_data() {
+  // Fewer clips than a batch has make one smaller batch, and fewer than its parts fewer parts.
+  void check_batches() const {
+    const auto examples = static_cast<int64_t>(training_->samples().size());
+    for (const Stage* stage : chosen_) {
+      const int64_t batch = std::min<int64_t>(stage->batch, examples),
+                    part = batch / std::min<int64_t>(stage->accumulate, batch);
+      if (part < ranks().size())
+        throw std::invalid_argument(fmt::format(
+            "[train] stage '{}' has batches of {} clips in {} parts (accumulate) for {} ranks: each needs one "
+            "of every part at least; {}",
+            stage->name, batch, stage->accumulate, ranks().size(),
+            batch < stage->batch ? "there are no more training clips: start fewer ranks"
+                                 : "raise its batch or start fewer ranks"));
+    }
+  }
+
+  void open_data() {
     Dataset::Settings data;
     data.streams = streams_of(recipe_);
     data.window_frames = recipe_.data.window_frames;
@@ -171,12 +148,16 @@ class Schedule {
     rule_.geometry = recipe_.data.geometry;
     rule_.normalisation = recipe_.data.normalisation;
     rule_.window_frames = trained_frames();
+  }
+
+  // What of the input is measured on the training clips, or taken over. False when the user stopped it.
+  bool make_rule() {
     if (ancestor_) {
       const AdoptedRule adopted = adopt(*ancestor_, recipe_.network, rule_);
       for (const std::string& note : adopted.notes) say(note);
       if (adopted.pixels) return true;
     }
-    return data.streams == models::Streams::audio || measure();
+    return streams_of(recipe_) == models::Streams::audio || measure();
   }
 
   bool measure() {
@@ -303,6 +284,11 @@ void RunSettings::validate() const {
     throw std::invalid_argument(fmt::format(
         "[train] expected 0 or more steps between looks at the layers (--watch-every), found {}", watch_every));
   make_cache_budget(cache_gb);  // complains
+}
+
+void check_schedule(backend::Backend& backend, const RunSettings& settings) {
+  settings.validate();
+  Schedule(backend, settings).check();
 }
 
 bool run_schedule(backend::Backend& backend, const RunSettings& settings) {

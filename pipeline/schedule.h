@@ -45,4 +45,7 @@ struct RunSettings {
 // OUT/find-rate/<stage>.{csv,svg}. A run in OUT stays as it is.
 bool run_schedule(backend::Backend& backend, const RunSettings& settings);
 
+// Throws what run_schedule would throw before it trains; writes nothing. On one rank.
+void check_schedule(backend::Backend& backend, const RunSettings& settings);
+
 }  // namespace avsr::pipeline

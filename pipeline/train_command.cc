@@ -69,8 +69,8 @@ int print_plan(const RunSettings& run, const DeviceChoice& device) {
                    run.recipe.name, run.recipe.seed, run.data.empty() ? "a corpus of LRW's size" : run.data,
                    size.training, size.validation, size.labels, size.frames)
             << std::flush;
-  const auto plans =
-      plan_stages(*backend, run.recipe, size, [](const std::string& text) { std::cout << text << std::endl; });
+  const auto plans = plan_stages(*backend, run.recipe, size, run.stages,
+                                 [](const std::string& text) { std::cout << text << std::endl; });
   std::cout << total_of(plans);
   return 0;
 }
@@ -181,8 +181,8 @@ int run_train(const Arguments& arguments) {
   run.validate();
   run.out = out;
   run.recipe = recipe_of(recipe, overrides, init, split_list(frozen), run.resume ? run.out / "recipe.yaml" : "");
-  if (dry_run) return print_plan(run, device);
   run.stages = split_list(stages);
+  if (dry_run) return print_plan(run, device);
   run.reporter = console_reporter();
 
   const auto communicator = open_ranks();

@@ -170,7 +170,7 @@ class StageTrainer {
     throw std::runtime_error(
         fmt::format("[train] stage '{}', epoch {}, batch {}: {} is not finite; {}.{} Lower the stage's rate "
                     "({}), or set optimizer.clip_norm",
-                    stage_.name, progress_.epoch + 1, progress_.batch, what, first_not_finite(step_.network()),
+                    stage_.name, progress_.epoch + 1, progress_.batch + 1, what, first_not_finite(step_.network()),
                     checkpoints_.any() ? " The checkpoint is from before it." : "", stage_.rate));
   }
 
@@ -303,14 +303,6 @@ class StageTrainer {
 }  // namespace
 
 void load_parts(const StageSettings& settings, models::Network& network) {
-  for (const Load& load : settings.stage->load) {
-    const auto found = settings.results.find(load.from);
-    if (found == settings.results.end())
-      throw std::runtime_error(
-          fmt::format("[train] stage '{}' starts from stage '{}', which is not finished: run it first",
-                      settings.stage->name, load.from));
-    models::load_parameters(found->second, network.parameters(), load.parts);
-  }
   const auto say = [&](const std::string& line) {
     if (settings.reporter.say) settings.reporter.say(line);
   };
@@ -320,9 +312,18 @@ void load_parts(const StageSettings& settings, models::Network& network) {
     say(fmt::format("stage {} starts from {}: {}", settings.stage->name, settings.ancestor->path(),
                     inheritance.text()));
   }
+  // After the ancestor: of a part that a load brings some of, the rest is the ancestor's.
+  for (const Load& load : settings.stage->load) {
+    const auto found = settings.results.find(load.from);
+    if (found == settings.results.end())
+      throw std::runtime_error(
+          fmt::format("[train] stage '{}' starts from stage '{}', which is not finished: run it first",
+                      settings.stage->name, load.from));
+    models::load_parameters(found->second, network.parameters(), load.parts);
+  }
   if (const auto parts = random_and_frozen(network.parameters(), settings.stage->load, inheritance); !parts.empty())
     say(fmt::format(
-        "warning: stage '{}' neither trains {} nor loads it: it stays as it was drawn at random (--init MODEL "
+        "warning: stage '{}' neither trains {} nor loads all of it: it stays as it was drawn at random (--init MODEL "
         "fills it)",
         settings.stage->name, fmt::join(parts, ", ")));
 }

@@ -30,10 +30,11 @@ std::vector<std::string> parts_of(const layers::ParameterArena& arena) {
 
 bool tells_words_apart(const std::string& part) { return part.ends_with("/head") || part.ends_with("/linear2"); }
 
+// Whether the loads bring all of the part.
 bool covered(const std::string& part, const std::vector<Load>& loads) {
   return std::any_of(loads.begin(), loads.end(), [&](const Load& load) {
     return std::any_of(load.parts.begin(), load.parts.end(),
-                       [&](const std::string& path) { return under_path(part, path) || under_path(path, part); });
+                       [&](const std::string& path) { return under_path(part, path); });
   });
 }
 

@@ -9,6 +9,7 @@
 #include <stdexcept>
 
 #include "io/atomic_file.h"
+#include "pipeline/dataset.h"
 #include "pipeline/progress.h"
 #include "pipeline/recipe.h"
 
@@ -41,27 +42,18 @@ std::string csv_field(const std::string& text) {
   return fmt::format("\"{}\"", doubled);
 }
 
-// Best first; those that failed last; of equals the earlier one.
-void sort_by_accuracy(std::vector<Trial>& trials) {
-  std::stable_sort(trials.begin(), trials.end(), [](const Trial& a, const Trial& b) {
-    if (a.failure.empty() != b.failure.empty()) return a.failure.empty();
-    return a.failure.empty() && a.accuracy > b.accuracy;
-  });
-}
-
 class Tuning {
  public:
   Tuning(backend::Backend& backend, const TuneSettings& settings) : backend_(backend), settings_(settings) {}
 
   std::vector<Trial> run() {
+    check();
     claim_folder(settings_.out, "tune", "search",
                  {{"recipe", load_recipe(settings_.recipe, settings_.overrides).tree},
                   {"space", settings_.space.text},
                   {"seed", settings_.seed},
                   {"stages", settings_.stages},
-                  {"data", settings_.data}});
-    // What a recipe cannot have is a mistake in the space: better said now than hours later.
-    for (int number = 1; number <= settings_.trials; ++number) load_recipe(settings_.recipe, overrides_of(number));
+                  {"data_hash", read_dataset_info(settings_.data).hash}});
     std::vector<Trial> trials;
     for (int number = 1; number <= settings_.trials; ++number) {
       std::optional<Trial> trial = finished(number);
@@ -79,6 +71,18 @@ class Tuning {
   }
 
  private:
+  // What is wrong for every trial is no failure of one, and what a recipe cannot have is a mistake in the space: better
+  // said now than hours later.
+  void check() const {
+    RunSettings run = settings_.run_in("");
+    run.recipe = load_recipe(settings_.recipe, settings_.overrides);
+    run.resume = false;
+    run.reporter = {};
+    run.out = settings_.out / name_of(0);  // not there
+    check_schedule(backend_, run);
+    for (int number = 1; number <= settings_.trials; ++number) load_recipe(settings_.recipe, overrides_of(number));
+  }
+
   static std::string name_of(int number) { return fmt::format("trial-{:03}", number); }
   fs::path folder_of(int number) const { return settings_.out / name_of(number); }
   std::vector<std::string> overrides_of(int number) const {
@@ -176,6 +180,13 @@ void TuneSettings::validate() const {
 std::vector<Trial> tune(backend::Backend& backend, const TuneSettings& settings) {
   settings.validate();
   return Tuning(backend, settings).run();
+}
+
+void sort_by_accuracy(std::vector<Trial>& trials) {
+  std::stable_sort(trials.begin(), trials.end(), [](const Trial& a, const Trial& b) {
+    if (a.failure.empty() != b.failure.empty()) return a.failure.empty();
+    return a.failure.empty() && a.accuracy > b.accuracy;
+  });
 }
 
 std::string table_of(const std::vector<Trial>& trials) {

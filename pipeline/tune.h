@@ -33,10 +33,14 @@ struct Trial {
 
 // Files in settings.out: trial-NNN/ as `train` writes it (checkpoints removed at its end) with trial.json, tune.json
 // (what the search is of), trials.{csv,json,md} in order of accuracy, best.yaml: the best trial's recipe. Trials that
-// are finished are taken over; a stopped one goes on. Throws std::runtime_error for a folder that holds another search,
-// std::invalid_argument for a space with keys or values that no trial of the recipe could have. Returns the trials in
+// are finished are taken over; a stopped one goes on. Throws std::runtime_error for a folder that holds another search
+// and for data that cannot be trained on, std::invalid_argument for a space with keys or values that no trial of the
+// recipe could have; nothing is written then. Returns the trials in
 // order of accuracy; fewer than asked for when the user stopped it.
 std::vector<Trial> tune(backend::Backend& backend, const TuneSettings& settings);
+
+// Best first; those that failed last; of equals the earlier one.
+void sort_by_accuracy(std::vector<Trial>& trials);
 
 // A Markdown table of the trials in this order.
 std::string table_of(const std::vector<Trial>& trials);

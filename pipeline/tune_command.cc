@@ -45,7 +45,7 @@ int run_tune(const Arguments& arguments) {
       "1e-2]}                   # logarithm uniform\n  network.recurrent.hidden_dropout: {uniform: [0, 0.5]}\n  "
       "network.recurrent.layers: {integer: [1, 3]}\n  stages.*.optimizer: [{kind: adam}, {kind: adamw, weight_decay: "
       "0.01}]",
-      "avsr tune words-small --space space.yaml --data data --out search --stages video-temporal-conv --trials 30");
+      "avsr tune words-small --space space.yaml --data data --out search --stages video --trials 30");
   if (parsed.help) return 0;
   tuning.space = parse_space(io::read_text_file(space), space);
   tuning.out = out;
@@ -57,6 +57,10 @@ int run_tune(const Arguments& arguments) {
   const std::vector<Trial> trials = tune(*backend, tuning);
   std::cout << "\n" << table_of(trials);
   if (static_cast<int>(trials.size()) < tuning.trials) return interrupted("tune", arguments);
+  if (!trials.front().failure.empty()) {
+    std::cerr << fmt::format("avsr tune: all {} trials failed, as the table says\n", trials.size());
+    return 1;
+  }
   std::cout << fmt::format("\nthe best trial's recipe: {}/best.yaml\n", out);
   return 0;
 }

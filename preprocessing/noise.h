@@ -9,6 +9,8 @@
 
 namespace avsr::preprocessing {
 
+inline constexpr double kLargestSnr = 100;  // dB, up and down: beyond it there is nothing left of one of the two
+
 enum class MixResult {
   mixed,
   silent_speech,  // the speech has no power: any SNR is undefined; left unchanged

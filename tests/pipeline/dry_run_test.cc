@@ -19,7 +19,7 @@ TEST(DryRun, TellsWhatEachStageDoes) {
   const Recipe recipe = small_recipe({"stages.*.batch=6", "stages.*.epochs=3", "stages.join.patience=2"});
   const DataSize data{.training = 100, .validation = 20, .labels = 3, .frames = 29};
   int said = 0;
-  const auto plans = plan_stages(*backend, recipe, data, [&](const std::string&) { ++said; });
+  const auto plans = plan_stages(*backend, recipe, data, {}, [&](const std::string&) { ++said; });
   ASSERT_EQ(plans.size(), recipe.stages.size());
   EXPECT_EQ(said, static_cast<int>(plans.size()));
   for (const StagePlan& plan : plans) {
@@ -37,6 +37,26 @@ TEST(DryRun, TellsWhatEachStageDoes) {
   EXPECT_THAT(text_of(join), AllOf(HasSubstr("stage join: audiovisual"), HasSubstr("of a-rec"),
                                    HasSubstr("3 epochs at most, fewer after 2 without gain")));
   EXPECT_THAT(total_of(plans), AllOf(HasSubstr("5 stages"), HasSubstr("at most")));
+}
+
+TEST(DryRun, RefusesWhatTrainRefusesAndPlansTheStagesAskedFor) {
+  const auto backend = open_device({"cpu", 1});
+  const DataSize data{.training = 100, .validation = 20, .labels = 3, .frames = 29};
+  const Recipe recipe = small_recipe();
+  const auto plans = plan_stages(*backend, recipe, data, {"v-conv"});
+  ASSERT_EQ(plans.size(), 1u);
+  EXPECT_EQ(plans[0].stage->name, "v-conv");
+  const auto refusal = [&](const Recipe& wrong, const std::vector<std::string>& stages) -> std::string {
+    try {
+      plan_stages(*backend, wrong, data, stages);
+    } catch (const std::invalid_argument& error) {
+      return error.what();
+    }
+    return "accepted";
+  };
+  EXPECT_THAT(refusal(recipe, {"nope"}), HasSubstr("no stage 'nope'"));
+  EXPECT_THAT(refusal(small_recipe({"stages.a-rec.load=[{from: a-conv, parts: [audio/frntend]}]"}), {}),
+              HasSubstr("audio/frntend"));
 }
 
 // Measured on four clips, foretold for twenty, compared with what twenty take.

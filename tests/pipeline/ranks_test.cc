@@ -373,6 +373,9 @@ TEST_F(RanksOnData, ABatchSmallerThanTheRanksIsRefused) {
   EXPECT_THAT([&] { train("small", 3, {"stages.a-rec.batch=2"}, {}); },
               ThrowsMessage<std::runtime_error>(
                   HasSubstr("stage 'a-rec' has batches of 2 clips in 1 parts (accumulate) for 3 ranks")));
+  // 24 training clips make one batch of 24 in 18 parts.
+  EXPECT_THAT([&] { train("few", 2, {"stages.a-conv.batch=36", "stages.a-conv.accumulate=18"}, {"a-conv"}); },
+              ThrowsMessage<std::runtime_error>(HasSubstr("there are no more training clips")));
 }
 
 }  // namespace

@@ -202,6 +202,19 @@ TEST_F(ScheduleTest, TestBabbleComesFromTalkersThatTrainingNeverHeard) {
   EXPECT_FALSE(open_test_noise(evaluation, *split, {"e0", "e1"}).notes.empty());
 }
 
+// What was mistyped is typed again: the first try must not have taken the folder.
+TEST_F(ScheduleTest, ARefusedStartLeavesTheFolderFree) {
+  RunSettings run = settings("run");
+  run.stages = {"typo"};
+  EXPECT_THROW(run_schedule(*backend_, run), std::invalid_argument);
+  run.stages = {"a-conv"};
+  run.data = folder_ / "nodata";
+  EXPECT_THROW(run_schedule(*backend_, run), std::runtime_error);
+  EXPECT_FALSE(std::filesystem::exists(run.out / "run.json"));
+  run.data = folder_ / "data";
+  EXPECT_TRUE(run_schedule(*backend_, run));
+}
+
 TEST_F(ScheduleTest, ResumeNeedsARun) {
   RunSettings run = settings("mistyped");
   run.resume = true;

@@ -7,6 +7,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <tuple>
 
 #include "io/atomic_file.h"
 #include "pipeline/device.h"
@@ -120,6 +121,32 @@ TEST_F(TuneTest, RanksTrialsAndGoesOnWhereItWas) {
   const auto written = std::filesystem::last_write_time(folder_ / "search/trial-001/trial.json");
   EXPECT_EQ(tune(*backend_, settings_).size(), 3u);
   EXPECT_EQ(std::filesystem::last_write_time(folder_ / "search/trial-001/trial.json"), written);
+}
+
+TEST(TuneTrials, AreRankedByAccuracyAndFailuresComeLast) {
+  std::vector<Trial> trials;
+  for (const auto& [number, accuracy, failure] : std::vector<std::tuple<int, double, std::string>>{
+           {1, 0.5, ""}, {2, 0, "bad"}, {3, 0.9, ""}, {4, 0.5, ""}, {5, 0, "worse"}})
+    trials.push_back({.number = number, .accuracy = accuracy, .failure = failure});
+  sort_by_accuracy(trials);
+  std::vector<int> order;
+  for (const Trial& trial : trials) order.push_back(trial.number);
+  EXPECT_EQ(order, (std::vector<int>{3, 1, 4, 2, 5}));
+}
+
+// What is wrong for every trial is no trial's failure, and leaves the folder free.
+TEST_F(TuneTest, RefusesWhatNoTrialCouldDo) {
+  settings_.trials = 2;
+  TuneSettings wrong = settings_;
+  wrong.stages = {"nope"};
+  EXPECT_THAT(tests::failure_of([&] { tune(*backend_, wrong); }), HasSubstr("no stage 'nope'"));
+  wrong = settings_;
+  wrong.workers = -2;
+  EXPECT_THAT(tests::failure_of([&] { tune(*backend_, wrong); }), HasSubstr("--workers"));
+  wrong = settings_;
+  wrong.data = folder_ / "nodata";
+  EXPECT_THAT(tests::failure_of([&] { tune(*backend_, wrong); }), HasSubstr("nodata"));
+  EXPECT_FALSE(std::filesystem::exists(settings_.out / "tune.json"));
 }
 
 TEST_F(TuneTest, RefusesAnotherSearchAndUnknownKeys) {
