@@ -1,0 +1,54 @@
+// The models in trained/: that they load, are small, have a card, and read a real face.
+#include <gmock/gmock.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "io/atomic_file.h"
+#include "io/temporary_folder.h"
+#include "models/model_file.h"
+#include "pipeline/device.h"
+#include "tests/pipeline/command_call.h"
+
+namespace avsr::pipeline {
+namespace {
+
+using testing::HasSubstr;
+
+const std::filesystem::path kFolder = AVSR_SOURCE_DIR "/trained/grid-s1";
+constexpr const char* kKinds[] = {"audio", "video", "audiovisual"};
+
+std::filesystem::path file_of(const std::string& kind) { return kFolder / (kind + ".safetensors"); }
+
+TEST(TrainedModels, LoadAndAreSmallAndHaveACard) {
+  const auto backend = open_device({"cpu", 1});
+  const std::string card = io::read_text_file((kFolder / "README.md").string());
+  uintmax_t bytes = 0;
+  for (const std::string kind : kKinds) {
+    const models::LoadedModel model = models::load_model(file_of(kind), *backend);
+    EXPECT_EQ(models::name_of(model.file.config.streams), kind);
+    EXPECT_EQ(model.file.labels.size(), 52u);  // 51 words and silence
+    EXPECT_FALSE(model.file.decoding.is_null()) << kind << ": transcribe wants its thresholds chosen";
+    EXPECT_THAT(card, HasSubstr(kind + ".safetensors"));
+    bytes += std::filesystem::file_size(file_of(kind));
+  }
+  EXPECT_LE(bytes, 8'000'000u);
+  EXPECT_THAT(card, HasSubstr("CC BY 4.0"));
+}
+
+TEST(TrainedModels, ReadARealFace) {
+  const char* grid = std::getenv("AVSR_GRID");
+  if (!grid) GTEST_SKIP() << "AVSR_GRID does not name the GRID corpus";
+  const io::TemporaryFolder folder;
+  const std::filesystem::path sentence = std::filesystem::path(grid) / "s1/bbal6n.mp4";  // of the test split
+  const std::string out = folder / "text";
+  const Outcome outcome = call(run_transcribe, {file_of("audiovisual").string(), sentence.string(), "--out", out,
+                                                "--score", "--device", "cpu", "--threads", "1"});
+  ASSERT_EQ(outcome.code, 0) << outcome.failure << outcome.misuse;
+  const auto score = nlohmann::json::parse(io::read_text_file(out + "/score.json"));
+  EXPECT_LE(score.at("word_error_rate").get<double>(), 1.0 / 6) << outcome.out;
+}
+
+}  // namespace
+}  // namespace avsr::pipeline
