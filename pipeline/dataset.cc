@@ -11,6 +11,7 @@
 #include <unordered_map>
 
 #include "io/atomic_file.h"
+#include "pipeline/usable_clip.h"
 #include "preprocessing/random.h"
 
 namespace avsr::pipeline {
@@ -69,6 +70,9 @@ nlohmann::json read_dataset_file(const std::string& folder) {
   const std::string path = dataset_file(folder).string();
   try {
     nlohmann::json dataset = nlohmann::json::parse(io::read_text_file(path));
+    if (!dataset.is_object())
+      throw std::runtime_error(fmt::format("[data] {}: expected a JSON object, found {}; run `avsr prepare` again",
+                                           path, dataset.type_name()));
     if (dataset.contains("shards")) static_cast<void>(dataset["shards"].get<ShardBytes>());
     if (dataset.contains("splits")) static_cast<void>(dataset["splits"].get<Splits>());
     return dataset;
@@ -218,9 +222,7 @@ Dataset::Dataset(io::ShardDataset shards, const Settings& settings) : shards_(st
 Dataset::~Dataset() { settings_.cache->give_back(cached_bytes_); }
 
 bool Dataset::usable(int index) const {
-  const io::Clip& clip = record(index);
-  if (needs_video(settings_.streams) && (clip.mouth.count == 0 || clip.quality.reason == "no_face")) return false;
-  return !needs_audio(settings_.streams) || shards_.record(index).samples > 0;
+  return pipeline::usable(record(index), shards_.record(index).samples, settings_.streams);
 }
 
 int Dataset::find_label(const std::string& text) const {

@@ -11,6 +11,7 @@
 #include "models/model_file.h"
 #include "pipeline/dataset.h"
 #include "pipeline/spread.h"
+#include "pipeline/usable_clip.h"
 #include "pipeline/word_sequence.h"
 
 namespace avsr::pipeline {
@@ -71,8 +72,6 @@ Choice choose_on_words(std::vector<float> right, size_t clips) {
 std::optional<Choice> choose(Recognizer& recognizer, const std::string& data, const std::string& split,
                              const Tick& tick) {
   const io::ShardDataset shards = open_prepared(data, split);
-  const bool wants_video = recognizer.streams() != models::Streams::audio;
-  const bool wants_audio = recognizer.streams() != models::Streams::video;
   const std::vector<int> chosen = spread(shards.size(), kMostClips);
   std::vector<Sentence> sentences;
   std::vector<float> right;
@@ -81,7 +80,7 @@ std::optional<Choice> choose(Recognizer& recognizer, const std::string& data, co
   for (const int i : chosen) {
     if (tick && !tick(done++, static_cast<int64_t>(chosen.size()))) return std::nullopt;
     const io::ClipRecord& record = shards.record(i);
-    if ((wants_video && record.clip.mouth.count == 0) || (wants_audio && record.samples == 0)) continue;
+    if (!usable(record.clip, record.samples, recognizer.streams())) continue;
     const io::Clip clip = shards.read(i, part_of(recognizer.streams()));
     SlidingWindows windows = windows_of_clip(recognizer, clip, kHopFrames);
     if (clip.label.empty()) {

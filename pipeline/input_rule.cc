@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "pipeline/spread.h"
+#include "pipeline/usable_clip.h"
 
 namespace avsr::pipeline {
 namespace {
@@ -86,11 +87,14 @@ void check_crop(const InputRule& rule, const nlohmann::json& crop, const std::st
 std::optional<preprocessing::PixelStatistics> measure_pixels(const Dataset& training, const InputRule& rule,
                                                              const Tick& tick, int most) {
   preprocessing::PixelCounter counter(rule.normalisation == preprocessing::PixelNormalisation::mean_image);
-  const std::vector<int> chosen = spread(training.clips(), most);
+  std::vector<int> clips;
+  for (int i = 0; i < training.clips(); ++i)
+    if (usable(training.record(i), 0, models::Streams::video)) clips.push_back(i);
+  const std::vector<int> chosen = spread(static_cast<int>(clips.size()), most);
   bool any = false;
   int64_t done = 0;
-  for (const int index : chosen) {
-    const auto clip = training.clip(index);
+  for (const int n : chosen) {
+    const auto clip = training.clip(clips[static_cast<size_t>(n)]);
     if (tick && !tick(++done, static_cast<int64_t>(chosen.size()))) return std::nullopt;
     if (clip->mouth.count == 0) continue;
     counter.add(preprocessing::centre_crop(rule.geometry, clip->mouth));

@@ -36,8 +36,8 @@ InputRule input_rule_from_json(const nlohmann::json& json);  // throws std::runt
 // Throws std::runtime_error with both sides when clips prepared as `crop` do not fit the rule.
 void check_crop(const InputRule& rule, const nlohmann::json& crop, const std::string& model, const std::string& data);
 
-// Pixel statistics over the training clips after the central crop; of more than `most` clips, that many evenly spaced.
-// No value when tick said to stop.
+// Pixel statistics over the training clips that show a mouth, after the central crop; of more than `most` clips, that
+// many evenly spaced. No value when tick said to stop.
 std::optional<preprocessing::PixelStatistics> measure_pixels(const Dataset& training, const InputRule& rule,
                                                              const Tick& tick = {}, int most = 2000);
 

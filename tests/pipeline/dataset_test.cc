@@ -9,8 +9,10 @@
 
 #include "io/atomic_file.h"
 #include "io/shards.h"
+#include "pipeline/input_rule.h"
 #include "pipeline/spread.h"
 #include "tests/pipeline/small_corpus.h"
+#include "tests/small_files.h"
 
 namespace avsr::pipeline {
 namespace {
@@ -64,6 +66,40 @@ TEST(Dataset, DecodesOnlyTheStreamsThatAreWanted) {
   const auto video = Dataset::open(folder.path(), "train", settings)->clip(0);
   EXPECT_EQ(video->mouth.count, kSmallFrames);
   EXPECT_TRUE(video->samples.empty());
+}
+
+TEST(Dataset, PixelsAreMeasuredOnClipsWithAFaceAlone) {
+  TemporaryFolder folder;
+  io::ShardWriter writer(folder.path(), "clips");
+  io::Clip clip;
+  clip.split = "train";
+  clip.label = "word";
+  const auto add = [&](const std::string& reason, uint8_t grey) {
+    clip.key = fmt::format("{}-{}", reason, grey);
+    clip.quality.reason = reason;
+    clip.mouth = {2, 8, 8, std::vector<uint8_t>(2 * 64, grey)};
+    writer.add(clip);
+  };
+  add("ok", 90);
+  add("no_face", 250);
+  add("ok", 110);
+  writer.finish();
+  io::write_file_atomically(folder / "dataset.json", std::string_view("{}"));
+  const auto dataset = Dataset::open(folder.path(), "train", {.streams = models::Streams::video});
+  InputRule rule;
+  rule.geometry.crop_size = rule.geometry.input_size = 8;
+  const auto pixels = measure_pixels(*dataset, rule);
+  EXPECT_NEAR(255 * pixels->mean, 100, 1e-3);
+  EXPECT_NEAR(255 * pixels->maximum, 110, 1e-3);
+}
+
+TEST(Dataset, ADescriptionThatIsNoObjectIsNamed) {
+  TemporaryFolder folder;
+  io::write_file_atomically(folder / "dataset.json", std::string_view("[1, 2]"));
+  const auto names_it = testing::AllOf(testing::HasSubstr(folder / "dataset.json"),
+                                       testing::HasSubstr("expected a JSON object, found array"));
+  EXPECT_THAT(tests::failure_of([&] { read_dataset_info(folder.path()); }), names_it);
+  EXPECT_THAT(tests::failure_of([&] { open_prepared(folder.path()); }), names_it);
 }
 
 TEST(Dataset, WordsWithoutTimesAreNoExamples) {
