@@ -14,6 +14,8 @@
 namespace avsr::pipeline {
 namespace {
 
+constexpr const char *kNpz = ".npz", *kSafetensors = ".safetensors", *kFileStart = "features-";
+
 struct OneClip {
   std::string key;
   int label = 0;
@@ -60,7 +62,8 @@ class FolderSink final : public Sink {
   FolderSink(std::filesystem::path folder, int clips_per_file, const std::vector<std::string>& words)
       : folder_(std::move(folder)), clips_per_file_(clips_per_file), words_(words) {}
   void add(OneClip clip) override {
-    if (!file_) file_ = std::make_unique<NpzSink>(folder_ / fmt::format("features-{:06}.npz", files_++), words_);
+    if (!file_)
+      file_ = std::make_unique<NpzSink>(folder_ / fmt::format("{}{:06}{}", kFileStart, files_++, kNpz), words_);
     file_->add(std::move(clip));
     if (++clips_ % clips_per_file_ == 0) finish();
   }
@@ -103,14 +106,33 @@ class SafetensorsSink final : public Sink {
 
 std::unique_ptr<Sink> make_sink(const ExtractSettings& settings, const std::vector<std::string>& words) {
   const std::string ending = settings.out.extension().string();
-  if (ending == ".npz") return std::make_unique<NpzSink>(settings.out, words);
-  if (ending == ".safetensors") return std::make_unique<SafetensorsSink>(settings.out, settings.layer, words);
+  if (ending == kNpz) return std::make_unique<NpzSink>(settings.out, words);
+  if (ending == kSafetensors) return std::make_unique<SafetensorsSink>(settings.out, settings.layer, words);
   return std::make_unique<FolderSink>(settings.out, settings.clips_per_file, words);
 }
 
 }  // namespace
 
+void ExtractSettings::check_out() const {
+  const std::string ending = out.extension().string();
+  if (ending == kNpz || ending == kSafetensors) return;
+  const bool there = std::filesystem::is_directory(out);
+  if (!ending.empty() && !there)
+    throw std::invalid_argument(fmt::format(
+        "--out: expected FILE{}, FILE{} or a folder, found the ending '{}' in {}; a new folder with a dot in "
+        "its name needs a '/' at its end",
+        kNpz, kSafetensors, ending, out.string()));
+  if (!there) return;
+  for (const auto& entry : std::filesystem::directory_iterator(out))
+    if (entry.path().extension() == kNpz && entry.path().filename().string().starts_with(kFileStart))
+      throw std::runtime_error(fmt::format(
+          "[extract] {}: expected a folder without features, found {}; remove the files of the earlier run, "
+          "or choose another --out",
+          out.string(), entry.path().filename().string()));
+}
+
 ExtractResult extract_features(Recognizer& model, const ExtractSettings& settings, const Tick& tick) {
+  settings.check_out();
   model.check_crop(read_dataset_info(settings.data).json.value("crop", nlohmann::json()), settings.data);
   Dataset::Settings wanted;
   wanted.streams = model.streams();

@@ -19,6 +19,10 @@ struct ExtractSettings {
   int clips_per_file = 1000;
   int batch = 16, workers = 0;
   double cache_gb = 0;  // memory for decoded clips, in GB; 0: half of what there is
+
+  // Throws std::invalid_argument for an `out` of another ending, std::runtime_error for a folder that holds feature
+  // files already: those of a longer run would stay beside the new ones.
+  void check_out() const;
 };
 
 struct ExtractResult {
@@ -32,7 +36,8 @@ struct ExtractResult {
 // and as metadata "layer" and the JSON texts "labels" (key -> word) and "lengths" (key -> T).
 
 // Clips as they are (no augmentation, no noise), in the order of the data set, labelled by its own words. Throws
-// std::invalid_argument when the model has no such layer, std::runtime_error when it does not fit the data.
+// std::invalid_argument when the model has no such layer, std::runtime_error when it does not fit the data; and as
+// check_out().
 ExtractResult extract_features(Recognizer& model, const ExtractSettings& settings, const Tick& tick = {});
 
 }  // namespace avsr::pipeline

@@ -38,8 +38,10 @@ int run_extract(const Arguments& arguments) {
   options.add_options()("data", po::value(&settings.data)->required(), "folder made by `avsr prepare`")(
       "split", po::value(&settings.split)->default_value("test"), "test, val, train or another split of the data")(
       "layer", po::value(&settings.layer)->required(),
-      "whose output: video/embed, video/recurrent, audio/embed, audio/recurrent or fusion/recurrent")(
-      "out", po::value(&out)->required(), "FILE.npz, FILE.safetensors, or a folder that gets .npz files of 1000 clips")(
+      "whose output: video/embed, video/recurrent, video/ms_tcn, audio/embed, audio/recurrent, audio/ms_tcn or "
+      "fusion/recurrent, whichever the model has")(
+      "out", po::value(&out)->required(),
+      "FILE.npz, FILE.safetensors, or a folder without features that gets .npz files of 1000 clips")(
       "batch", po::value(&settings.batch)->default_value(16), "clips at a time")(
       "workers", po::value(&settings.workers)->default_value(0), "loader threads; 0: half of the cores")(
       "cache-gb", po::value(&settings.cache_gb)->default_value(0),
@@ -61,6 +63,7 @@ int run_extract(const Arguments& arguments) {
   if (parsed.help) return 0;
   check_settings(settings);
   settings.out = out;
+  settings.check_out();
   if (settings.out.extension() != ".npz" && settings.out.extension() != ".safetensors") io::require_output_folder(out);
 
   const auto backend = open_device_aloud(device);

@@ -1,4 +1,5 @@
 // Features of every clip, as other programs read them.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -7,16 +8,22 @@
 #include <nlohmann/json.hpp>
 
 #include "io/atomic_file.h"
+#include "io/shards.h"
 #include "io/zip_file.h"
 #include "models/safetensors.h"
+#include "pipeline/decoding_choice.h"
 #include "pipeline/device.h"
 #include "pipeline/extract.h"
+#include "preprocessing/normalise.h"
+#include "preprocessing/random.h"
 #include "tests/pipeline/command_call.h"
 #include "tests/pipeline/small_corpus.h"
+#include "tests/small_files.h"
 
 namespace avsr::pipeline {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 namespace fs = std::filesystem;
 
@@ -79,6 +86,75 @@ TEST_F(Extract, TheThreeFormsHoldTheSame) {
       EXPECT_EQ(floats_of(members.at("features/" + tensor.name + ".npy")), tensor.values) << file;
     }
   }
+}
+
+TEST_F(Extract, AShortClipAmongLongOnesGivesWhatTheNetworkMakesOfItAlone) {
+  io::ShardWriter writer(folder_ / "ragged", "clips");
+  preprocessing::Random random(4);
+  for (const int frames : {29, 17, 23}) {
+    io::Clip clip;
+    clip.key = fmt::format("of-{}", frames);
+    clip.split = "test";
+    clip.label = "up";
+    for (int i = 0; i < frames * io::kSamplesPerFrame; ++i)
+      clip.audio.samples.push_back(static_cast<float>(0.1 * random.normal()));
+    writer.add(clip);
+  }
+  writer.finish();
+  fs::copy_file(folder_ / "data/dataset.json", folder_ / "ragged/dataset.json");
+  const Outcome outcome =
+      call(run_extract, {folder_ / "a-rec", "--data", folder_ / "ragged", "--layer", "audio/recurrent", "--out",
+                         folder_ / "r.npz", "--batch", "3", "--threads", "1"});
+  ASSERT_EQ(outcome.code, 0) << outcome.failure << outcome.misuse;
+  const io::ZipMembers members =
+      io::read_zip(io::read_binary_file(folder_ / "r.npz"), [](const std::string&) { return true; });
+
+  const auto backend = open_device({"cpu", 1});
+  const models::LoadedModel model = models::load_model(folder_ / "a-rec", *backend);
+  const io::ShardDataset shards = open_prepared(folder_ / "ragged");
+  for (int i = 0; i < shards.size(); ++i) {
+    io::Clip clip = shards.read(i);
+    preprocessing::z_normalise(clip.audio);
+    const auto samples = static_cast<int>(clip.audio.samples.size());
+    models::Inputs inputs;
+    inputs.frames = {samples / io::kSamplesPerFrame};
+    inputs.samples = {samples};
+    inputs.audio = backend->from_values({1, samples}, clip.audio.samples);
+    backend::Lengths steps;
+    model.network->forward(inputs, models::Mode::inference, 0, steps);
+    const backend::Tensor& alone = model.network->features("audio/recurrent");
+    EXPECT_EQ(alone.shape, (backend::Shape{1, inputs.frames[0], 16}));
+    EXPECT_THAT(floats_of(members.at(fmt::format("features/{}.npy", clip.key))),
+                testing::Pointwise(testing::FloatNear(1e-4f), backend->values(alone)))
+        << clip.key;
+  }
+}
+
+TEST_F(Extract, RefusesFeaturesOfAnotherRunAndUnknownEndings) {
+  tests::put(folder_ / "f/features-000001.npz", "of a longer run");
+  EXPECT_THAT(extract("a-rec", "audio/recurrent", "f").failure,
+              AllOf(HasSubstr("features-000001.npz"), HasSubstr("another --out")));
+  EXPECT_FALSE(fs::exists(folder_ / "f/features-000000.npz"));
+  EXPECT_THAT(extract("a-rec", "audio/recurrent", "f.npy").misuse, AllOf(HasSubstr("f.npy"), HasSubstr("FILE.npz")));
+  EXPECT_FALSE(fs::exists(folder_ / "f.npy"));
+  EXPECT_EQ(extract("a-rec", "audio/recurrent", "f.v2/").code, 0) << "a folder";
+  EXPECT_TRUE(fs::exists(folder_ / "f.v2/features-000000.npz"));
+}
+
+// Which clips a model can use is one rule, the data set's.
+TEST_F(Extract, ThresholdsAreChosenOnClipsWithAFace) {
+  io::ShardWriter writer(folder_ / "faces", "clips");
+  const io::ShardDataset shards = open_prepared(folder_ / "data", "val");
+  for (int i = 0; i < 3; ++i) {
+    io::Clip clip = shards.read(i);
+    if (i > 0) clip.quality.reason = "no_face";
+    writer.add(clip);
+  }
+  writer.finish();
+  fs::copy_file(folder_ / "data/dataset.json", folder_ / "faces/dataset.json");
+  const auto backend = open_device({"cpu", 1});
+  EXPECT_THAT(choose_decoding(*backend, folder_ / "v-conv", folder_ / "faces").value(),
+              HasSubstr("of 1 validation clips"));
 }
 
 TEST_F(Extract, NumPyReadsIt) {
