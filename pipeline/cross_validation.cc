@@ -110,6 +110,7 @@ class CrossValidation {
       result.accuracy[kind] = evaluation.rows.front().accuracy(evaluation.words);
       result.clips[kind] = evaluation.rows.front().clips();
     }
+    remove_checkpoints(run.out);
     io::write_file_atomically((run.out / "fold.json").string(), std::string_view(to_json(result).dump(2) + "\n"));
     return result;
   }
@@ -120,7 +121,8 @@ class CrossValidation {
     for (const FoldResult& result : results) {
       all.push_back(to_json(result));
       for (const auto& [kind, accuracy] : result.accuracy)
-        csv += fmt::format("{},{},{},{:.4f},{}\n", result.number, result.tested, kind, accuracy, result.clips.at(kind));
+        csv += fmt::format("{},{},{},{:.4f},{}\n", result.number, csv_field(result.tested), kind, accuracy,
+                           result.clips.at(kind));
     }
     io::write_file_atomically((settings_.out / "folds.json").string(), std::string_view(all.dump(2) + "\n"));
     io::write_file_atomically((settings_.out / "folds.csv").string(), std::string_view(csv));

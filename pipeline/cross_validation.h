@@ -26,7 +26,8 @@ struct FoldResult {
   std::map<std::string, int64_t> clips;  // how many test clips
 };
 
-// Files in settings.out: fold-NN/data (a view), fold-NN/ as `train` writes it, with fold.json; folds.{csv,json,md}.
+// Files in settings.out: fold-NN/data (a view), fold-NN/ as `train` writes it (checkpoints removed at its end), with
+// fold.json; folds.{csv,json,md}.
 // Finished folds are taken over, a stopped one goes on. Throws std::runtime_error for a folder that holds another
 // cross-validation. Fewer results than folds when the user stopped it.
 std::vector<FoldResult> cross_validate(backend::Backend& backend, const CrossValidationSettings& settings);

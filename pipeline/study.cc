@@ -24,6 +24,7 @@ RunSettings StudySettings::run_in(const std::string& folder) const {
   run.keep_checkpoints = 0;
   run.stop = stop;
   run.reporter.tick = reporter.tick;
+  run.reporter.note = reporter.note;
   run.reporter.say = [this](const std::string& line) { say(fmt::format("  {}", line)); };
   return run;
 }
@@ -43,6 +44,20 @@ void claim_folder(const std::filesystem::path& out, const std::string& command, 
   if (!other.empty())
     throw std::runtime_error(fmt::format("[{}] {} holds another {} (other {}): choose another --out, or remove it",
                                          command, out.string(), noun, fmt::join(other, ", ")));
+}
+
+void remove_checkpoints(const std::filesystem::path& folder) {
+  std::vector<std::filesystem::path> files;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder))
+    if (entry.path().filename().string().starts_with("checkpoint")) files.push_back(entry.path());
+  for (const std::filesystem::path& file : files) std::filesystem::remove(file);
+}
+
+std::string csv_field(const std::string& text) {
+  if (text.find_first_of(",\"\n") == std::string::npos) return text;
+  std::string doubled;
+  for (const char c : text) doubled.append(c == '"' ? 2 : 1, c);
+  return fmt::format("\"{}\"", doubled);
 }
 
 }  // namespace avsr::pipeline

@@ -31,4 +31,11 @@ struct StudySettings {
 void claim_folder(const std::filesystem::path& out, const std::string& command, const std::string& noun,
                   const nlohmann::json& wanted);
 
+// Of a finished training, in its folder and below: they are most of its bytes, and nobody goes on with it. The models
+// stay.
+void remove_checkpoints(const std::filesystem::path& folder);
+
+// As a field of a CSV line: in quotes where it has to be (RFC 4180).
+std::string csv_field(const std::string& text);
+
 }  // namespace avsr::pipeline

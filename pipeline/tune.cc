@@ -35,13 +35,6 @@ std::vector<std::string> key_and_value(const std::string& drawn) {
   return {drawn.substr(0, at), drawn.substr(at + 1)};
 }
 
-std::string csv_field(const std::string& text) {
-  if (text.find_first_of(",\"\n") == std::string::npos) return text;
-  std::string doubled;
-  for (const char c : text) doubled.append(c == '"' ? 2 : 1, c);
-  return fmt::format("\"{}\"", doubled);
-}
-
 class Tuning {
  public:
   Tuning(backend::Backend& backend, const TuneSettings& settings) : backend_(backend), settings_(settings) {}
@@ -132,14 +125,6 @@ class Tuning {
       trial.accuracy = of_stage.at("val_accuracy");
       trial.seconds += of_stage.at("seconds").get<double>();
     }
-  }
-
-  // They are most of a trial's bytes, and nobody goes on with a finished one.
-  static void remove_checkpoints(const fs::path& folder) {
-    std::vector<fs::path> files;
-    for (const auto& entry : fs::recursive_directory_iterator(folder))
-      if (entry.path().filename().string().starts_with("checkpoint")) files.push_back(entry.path());
-    for (const fs::path& file : files) fs::remove(file);
   }
 
   void write_tables(std::vector<Trial> trials) const {

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "io/atomic_file.h"
@@ -101,8 +102,14 @@ TEST_F(FoldsTest, CrossValidationTrainsAndTestsEachAndGoesOn) {
   EXPECT_EQ(cross_validate(*backend, settings).size(), 1u);  // stopped in its second fold
   stop = false;
   settings.reporter.say = {};
+  int notes = 0;
+  settings.reporter.note = [&](const std::string&) { ++notes; };
   const auto results = cross_validate(*backend, settings);
   ASSERT_EQ(results.size(), 3u);
+  EXPECT_GT(notes, 0) << "of loss and rate, beside the bars of the trainings";
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "cv/fold-01/a-conv/model.safetensors"));
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_ / "cv"))
+    EXPECT_FALSE(entry.path().filename().string().starts_with("checkpoint")) << entry.path();
   int64_t clips = 0;
   for (const FoldResult& result : results) {
     ASSERT_TRUE(result.accuracy.count("audio"));
@@ -110,6 +117,12 @@ TEST_F(FoldsTest, CrossValidationTrainsAndTestsEachAndGoesOn) {
   }
   EXPECT_EQ(clips, 32);
   EXPECT_THAT(io::read_text_file(folder_ / "cv/folds.md"), HasSubstr("mean ± deviation"));
+
+  auto fold = nlohmann::json::parse(io::read_text_file(folder_ / "cv/fold-01/fold.json"));
+  fold["tested"] = "ann, ben";
+  tests::put(folder_ / "cv/fold-01/fold.json", fold.dump());
+  cross_validate(*backend, settings);  // takes all folds over
+  EXPECT_THAT(io::read_text_file(folder_ / "cv/folds.csv"), HasSubstr("\n1,\"ann, ben\",audio,"));
   settings.folds.seed = 2;
   EXPECT_THAT(tests::failure_of([&] { cross_validate(*backend, settings); }), HasSubstr("other seed"));
 }
