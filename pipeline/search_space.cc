@@ -26,6 +26,11 @@ std::string flow_text(const YAML::Node& node) {
   return emitter.c_str();
 }
 
+std::string key_of(const YAML::Node& node, const std::string& origin) {
+  if (!node.IsScalar()) complain(node, origin, fmt::format("expected a key of the recipe, found {}", flow_text(node)));
+  return node.Scalar();
+}
+
 void read_values(const YAML::Node& list, const std::string& origin, Dimension& dimension) {
   if (!list.IsSequence() || list.size() == 0)
     complain(list, origin, fmt::format("{}: expected a list of values to choose from", dimension.key));
@@ -59,7 +64,7 @@ Dimension read_dimension(const std::string& key, const YAML::Node& node, const s
     return dimension;
   }
   if (node.IsMap() && node.size() == 1) {
-    const auto kind = node.begin()->first.as<std::string>();
+    const std::string kind = key_of(node.begin()->first, origin);
     for (const auto& [value, name] : kKindNames) {
       if (kind != name) continue;
       dimension.kind = value;
@@ -108,7 +113,7 @@ SearchSpace parse_space(const std::string& yaml, const std::string& origin) {
              "expected a mapping of recipe keys to what they may be, such as stages.*.rate: {log: [1e-4, 1e-2]}");
   std::set<std::string> keys;
   for (const auto& entry : root) {
-    const auto key = entry.first.as<std::string>();
+    const std::string key = key_of(entry.first, origin);
     if (!keys.insert(key).second) complain(entry.first, origin, fmt::format("{} stands twice", key));
     space.dimensions.push_back(read_dimension(key, entry.second, origin));
   }

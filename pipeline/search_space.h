@@ -11,9 +11,9 @@ namespace avsr::pipeline {
 struct Dimension {
   enum class Kind : uint8_t {
     choose,   // one of `values`, equally likely
-    uniform,  // a number in [low, high)
-    log,      // a number in [low, high), its logarithm uniform
-    integer   // a whole number in [low, high], both included
+    uniform,  // a number from low to high, rounded to four digits
+    log,      // the same, its logarithm uniform
+    integer   // a whole number from low to high, both included
   } kind = Kind::choose;
   std::string key;
   std::vector<std::string> values;  // as a recipe writes them

@@ -15,7 +15,7 @@ namespace avsr::pipeline {
 using ClassifyWindows = std::function<std::vector<float>(const std::vector<Stretch>&)>;
 
 struct WindowSettings {
-  int window_frames = 29;  // odd: the window's middle is a frame
+  int window_frames = 29;  // of an even length the middle is the later of the two middle frames
   int hop_frames = 2;      // between neighbouring windows
   int batch = 32;          // windows given to the model at a time
   int labels = 0;
