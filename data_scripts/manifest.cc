@@ -27,6 +27,13 @@ void check_column(const fs::path& file, int line, const std::string& name) {
   }
 }
 
+// Of two values only one would count. Adds the name to those before it.
+void check_first(const fs::path& file, int line, std::vector<std::string>& before, const std::string& name) {
+  if (std::find(before.begin(), before.end(), name) != before.end())
+    fail_at(file, line, "each column once", fmt::format("'{}' twice", name));
+  before.push_back(name);
+}
+
 // One CSV record: fields in double quotes may hold commas and doubled quotes; a record is one line.
 std::vector<std::string> split_csv(const fs::path& file, const TextLine& line) {
   std::vector<std::string> fields(1);
@@ -111,8 +118,10 @@ std::vector<Source> read_csv(const fs::path& file, const std::vector<TextLine>& 
   for (const TextLine& line : lines) {
     if (trimmed(line.text).empty()) continue;
     if (columns.empty()) {
-      for (const std::string& field : split_csv(file, line)) columns.push_back(trimmed(field));
-      for (const std::string& column : columns) check_column(file, line.number, column);
+      for (const std::string& field : split_csv(file, line)) {
+        check_column(file, line.number, trimmed(field));
+        check_first(file, line.number, columns, trimmed(field));
+      }
       continue;
     }
     add_or_note(problems, [&] {
@@ -132,7 +141,13 @@ std::vector<Source> read_jsonl(const fs::path& file, const std::vector<TextLine>
   std::vector<Source> sources;
   const auto add_line = [&](const TextLine& line) {
     if (trimmed(line.text).empty()) return;
-    const nlohmann::json object = nlohmann::json::parse(line.text, nullptr, false);
+    std::vector<std::string> names;
+    const auto check_name = [&](int depth, nlohmann::json::parse_event_t event, nlohmann::json& parsed) {
+      if (depth == 1 && event == nlohmann::json::parse_event_t::key)
+        check_first(file, line.number, names, parsed.get<std::string>());
+      return true;
+    };
+    const nlohmann::json object = nlohmann::json::parse(line.text, check_name, false);
     if (!object.is_object()) fail_at(file, line.number, "a JSON object", fmt::format("'{}'", line.text));
     Row row;
     for (const auto& [name, value] : object.items()) {

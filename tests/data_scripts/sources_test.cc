@@ -183,6 +183,20 @@ TEST_F(Manifest, RefusesWhatAPreparedClipCannotKeep) {
   EXPECT_THAT(complaint("path,split,label,speaker\na.mp4,train,YES,Ren\xE9\n"), HasSubstr("'speaker'"));
 }
 
+TEST_F(Manifest, RefusesAColumnThatStandsTwice) {
+  put(root / "a.mp4", "x");
+  const auto complaint = [&](const std::string& name, const std::string& text) {
+    put(root / name, text);
+    return failure_of([&] { list_sources(root / name); });
+  };
+  EXPECT_THAT(complaint("m.csv", "path,split,label, label\na.mp4,train,YES,NO\n"),
+              AllOf(HasSubstr("m.csv:1"), HasSubstr("each column once"), HasSubstr("'label' twice")));
+  const std::string first = R"({"path": "a.mp4", "split": "train", "label": "YES"})";
+  EXPECT_THAT(complaint("m.jsonl", first + "\n" + R"({"path": "a.mp4", "label": "YES", "label": "NO"})"),
+              AllOf(HasSubstr("m.jsonl:2"), HasSubstr("'label' twice")));
+  EXPECT_EQ(complaint("m.jsonl", first), "");
+}
+
 TEST(Layouts, HaveNames) {
   EXPECT_EQ(layout_from_name("grid"), Layout::kGrid);
   EXPECT_EQ(layout_name(Layout::kManifest), "manifest");
