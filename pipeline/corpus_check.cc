@@ -13,6 +13,8 @@
 
 #include "io/media_reader.h"
 #include "io/parallel.h"
+#include "pipeline/prepare_clip.h"
+#include "pipeline/prepare_parts.h"
 #include "preprocessing/random.h"
 
 namespace avsr::pipeline {
@@ -52,6 +54,7 @@ struct Decoded {
   int frames = 0, height = 0, width = 0;
   bool sound = false, silent = false;
   double seconds = 0;
+  double missing = 0;    // seconds: see missing_seconds()
   uint64_t content = 0;  // equal for equal pictures and sound
 };
 
@@ -80,6 +83,7 @@ Decoded decode(const Source& source) {
     decoded.sound = !samples.empty();
     decoded.silent = std::all_of(samples.begin(), samples.end(), [](float v) { return v == 0; });
     decoded.seconds = media.frames.count > 0 ? media.frames.count / io::kFramesPerSecond : media.audio.seconds();
+    decoded.missing = missing_seconds(source, media);
     decoded.content = content_of(media);
   } catch (const std::bad_alloc&) {
     throw;  // says nothing about the clip
@@ -98,8 +102,12 @@ class Check {
     data_scripts::Problems problems;
     data_scripts::SourceList list = data_scripts::list_sources(options_.corpus, options_.layout, &problems);
     for (const std::string& problem : problems) add("bad_entry", problem);
-    sources_ = std::move(list.sources);
+    listed_ = std::move(list.sources);
+    sources_ = limited(listed_, options_.limit);
     report_.notes = std::move(list.notes);
+    if (sources_.size() < listed_.size())
+      report_.notes.push_back(fmt::format("{} of {} clips are decoded, at most {} of a split", sources_.size(),
+                                          listed_.size(), options_.limit));
     report_.clips = static_cast<int64_t>(sources_.size());
     decode_all();
     check_splits();
@@ -127,7 +135,7 @@ class Check {
   void check_splits() {
     std::set<std::string> splits;
     std::map<std::string, std::set<std::string>> of_speaker;
-    for (const Source& source : sources_) {
+    for (const Source& source : listed_) {
       splits.insert(source.split);
       if (!source.speaker.empty()) of_speaker[source.speaker].insert(source.split);
     }
@@ -180,9 +188,9 @@ class Check {
   void check_times(const Source& source, const Decoded& clip) {
     constexpr double kSlack = 0.1;  // seconds: alignments are that rough
     const std::string path = source.media_path.string();
-    if (source.end_seconds && *source.end_seconds - source.start_seconds.value_or(0) > clip.seconds + kSlack)
-      add("ends_early", fmt::format("{}: the clip is to end at {:.2f} s, {:.2f} s could be read", path,
-                                    *source.end_seconds, clip.seconds));
+    if (clip.missing > 0)
+      add("ends_early", fmt::format("{}: its video or sound ends {:.2f} s before the clip's end at {:g} s", path,
+                                    clip.missing, *source.end_seconds));
     for (const io::Word& word : source.words)
       if (word.start_seconds < 0 || word.end_seconds > clip.seconds + kSlack)
         add("words_outside", fmt::format("{}: '{}' from {:.2f} to {:.2f} s of {:.2f} s", path, word.text,
@@ -213,7 +221,7 @@ class Check {
     constexpr int kFew = 10;
     std::map<std::string, int> trained;
     std::set<std::string> asked;
-    for (const Source& source : sources_) {
+    for (const Source& source : listed_) {
       std::vector<std::string> words;
       if (!source.label.empty()) words.push_back(source.label);
       if (source.label.empty())
@@ -239,13 +247,19 @@ class Check {
 
   const CheckOptions& options_;
   const std::function<void(int64_t, int64_t)>& step_;
-  std::vector<Source> sources_;
+  std::vector<Source> listed_, sources_;  // all, and those to be decoded
   std::vector<Decoded> decoded_;
   std::map<std::string, std::vector<std::string>> found_;
   CorpusReport report_;
 };
 
 }  // namespace
+
+std::vector<std::string> finding_kinds() {
+  std::vector<std::string> names;
+  for (const Kind& kind : kKinds) names.emplace_back(kind.name);
+  return names;
+}
 
 int64_t CorpusReport::errors() const {
   int64_t count = 0;

@@ -1,4 +1,4 @@
-// What is wrong with a corpus, found without writing anything: every media file is decoded once.
+// What is wrong with a corpus, found without writing anything: media files are decoded once.
 #pragma once
 
 #include <cstdint>
@@ -13,14 +13,17 @@ namespace avsr::pipeline {
 
 // One kind of trouble, with the clips or words that have it.
 struct CorpusFinding {
-  std::string kind;   // "unreadable", "shared_clip", …: see corpus_check.cc
+  std::string kind;   // one of finding_kinds()
   bool error = true;  // false: it may be meant so
   std::string what;   // one sentence: what it is, and what to do
   std::vector<std::string> where;
 };
 
+// All that is looked for: "unreadable", "shared_clip", …, in the order of a report.
+std::vector<std::string> finding_kinds();
+
 struct CorpusReport {
-  int64_t clips = 0;
+  int64_t clips = 0;                    // decoded
   std::vector<CorpusFinding> findings;  // errors first
   std::vector<std::string> notes;       // of the listing, such as how splits were made
   int64_t errors() const;               // how many places errors have
@@ -33,6 +36,7 @@ struct CheckOptions {
   std::string corpus;
   data_scripts::Layout layout = data_scripts::Layout::kAuto;
   int workers = 0;  // threads; 0: as many as cores
+  int limit = 0;    // decode at most so many clips of each split, evenly spread; 0: all. The listing is checked whole.
 };
 
 // step(done, total) is called on the calling thread; an exception it throws stops the check. Throws std::runtime_error

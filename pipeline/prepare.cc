@@ -10,6 +10,7 @@
 #include <tuple>
 #include <utility>
 
+#include "io/atomic_file.h"
 #include "io/media_reader.h"
 #include "io/parallel.h"
 #include "io/shards.h"
@@ -26,21 +27,6 @@ using data_scripts::Source;
 using nlohmann::json;
 
 std::string hex(uint64_t value) { return fmt::format("{:016x}", value); }
-
-std::vector<Source> limited(const std::vector<Source>& sources, int limit) {
-  if (limit < 1) return sources;
-  std::map<std::string, std::vector<const Source*>> splits;
-  for (const Source& source : sources) splits[source.split].push_back(&source);
-  std::vector<Source> kept;
-  for (const Source& source : sources) {
-    const auto found = splits.find(source.split);
-    if (found == splits.end()) continue;  // this split's are already in
-    const size_t count = std::min(found->second.size(), static_cast<size_t>(limit));
-    for (size_t i = 0; i < count; ++i) kept.push_back(*found->second[i * found->second.size() / count]);
-    splits.erase(found);
-  }
-  return kept;
-}
 
 // The frame size (height, width) that most of a few clips, spread over the corpus, have; (0, 0) when none has video.
 std::pair<int, int> usual_frame_size(const std::vector<Source>& sources) {
@@ -118,13 +104,17 @@ class Preparation {
         cut += fmt::format(" {}:{}-{}", word.text, word.start_seconds, word.end_seconds);
       hash = preprocessing::derive_key(hash, preprocessing::hash_text(cut));
     }
-    return {{"format", 2},
-            {"layout", data_scripts::layout_name(layout_)},
-            {"crop", to_json(rule_)},
-            {"landmark_interval", rule_.method == "tracked" ? rule_.tracked.tracker.landmark_interval : 0},
-            {"clips", sources_.size()},
-            {"clips_per_shard", options_.clips_per_shard},
-            {"sources", hex(hash)}};
+    json plan{{"format", 2},
+              {"layout", data_scripts::layout_name(layout_)},
+              {"crop", to_json(rule_)},
+              {"landmark_interval", rule_.method == "tracked" ? rule_.tracked.tracker.landmark_interval : 0},
+              {"clips", sources_.size()},
+              {"clips_per_shard", options_.clips_per_shard},
+              {"sources", hex(hash)}};
+    // Another model's landmarks put the crops elsewhere. (A missing one is reported when it is to be loaded.)
+    if (rule_.needs_face_model() && fs::is_regular_file(options_.face_model))
+      plan["face_model"] = hex(preprocessing::hash_text(io::read_text_file(options_.face_model)));
+    return plan;
   }
 
   // Takes over a folder that lacks nothing.
@@ -226,16 +216,20 @@ class Preparation {
 
 }  // namespace
 
-void PrepareOptions::validate() const {
+void PrepareOptions::validate_reading() const {
   if (corpus.empty()) throw std::invalid_argument("prepare: expected a corpus (folder or manifest), found none");
-  if (out.empty()) throw std::invalid_argument("prepare: expected a folder to write to (--out), found none");
-  if (crop != "auto" && crop != "fixed" && crop != "tracked") {
-    throw std::invalid_argument(fmt::format("prepare: expected crop auto, fixed or tracked, found '{}'", crop));
-  }
   if (workers < 0 || workers > io::kMostWorkers) {
     throw std::invalid_argument(fmt::format("prepare: expected 0 to {} workers, found {}", io::kMostWorkers, workers));
   }
   if (limit < 0) throw std::invalid_argument(fmt::format("prepare: expected a limit >= 0, found {}", limit));
+}
+
+void PrepareOptions::validate() const {
+  validate_reading();
+  if (out.empty()) throw std::invalid_argument("prepare: expected a folder to write to (--out), found none");
+  if (crop != "auto" && crop != "fixed" && crop != "tracked") {
+    throw std::invalid_argument(fmt::format("prepare: expected crop auto, fixed or tracked, found '{}'", crop));
+  }
   if (clips_per_shard < 1) {
     throw std::invalid_argument(fmt::format("prepare: expected clips per shard >= 1, found {}", clips_per_shard));
   }

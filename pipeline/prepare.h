@@ -24,7 +24,8 @@ struct PrepareOptions {
   int clips_per_shard = 1000;
   int limit = 0;  // at most so many clips of each split, evenly spread; 0: all
 
-  void validate() const;  // throws std::invalid_argument
+  void validate() const;          // throws std::invalid_argument
+  void validate_reading() const;  // of it: what reading the corpus takes, and no more
 };
 
 struct PrepareResult {
@@ -46,7 +47,8 @@ struct PrepareStep {
 // dataset.json   crop rule, counts, shards with their bytes, hash of what is packed; written last
 // quality.json   counts by reason and every clip that is not "ok"; quality.jsonl: one line for each clip
 // quality.html, contact_sheet.png   the same to look at
-// .parts/        what is known of finished shards; with it a stopped run goes on behind the last of them
+// .parts/        what is known of finished shards; with it a stopped run goes on behind the last of them. plan.json
+//                there: sources, crop rule and hash of the landmark model, which must be the same then
 
 // Writes the prepared folder. The files are the same whatever the number of workers, and after a stop and a restart. A
 // finished folder is recognised (already_done); one that was made of other sources or with other settings is refused

@@ -21,8 +21,8 @@ uint64_t hash_of(const io::PackedClip& clip) {
   return hash;
 }
 
-// By how much a manifest's end lies beyond the end of the stream that ends first; 0 where it does not by more than a
-// few frames.
+}  // namespace
+
 double missing_seconds(const data_scripts::Source& source, const io::Media& media) {
   constexpr double kNotable = 0.1;
   if (!source.end_seconds) return 0;
@@ -31,8 +31,6 @@ double missing_seconds(const data_scripts::Source& source, const io::Media& medi
   const double missing = *source.end_seconds - source.start_seconds.value_or(0) - got;
   return missing > kNotable ? missing : 0;
 }
-
-}  // namespace
 
 PreparedClip ClipPreparer::prepare(const data_scripts::Source& source) const {
   PreparedClip prepared;

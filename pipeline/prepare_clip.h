@@ -13,6 +13,10 @@
 
 namespace avsr::pipeline {
 
+// By how many seconds the clip's end, where its corpus gives one, lies beyond the end of the stream that ends first; 0
+// where it does not by more than a few frames. `media`: the clip as it was read.
+double missing_seconds(const data_scripts::Source& source, const io::Media& media);
+
 struct PreparedClip {
   io::PackedClip packed;  // empty unless row.packed
   QualityRow row;

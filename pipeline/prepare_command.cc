@@ -37,14 +37,24 @@ void print_result(const PrepareResult& result, const std::string& out) {
   std::cout << fmt::format("quality report: {0}/quality.html ({0}/quality.json)\n", out);
 }
 
+// One that a check would not heed may be misspelt, or meant for the run that packs.
+void refuse_packing_options(const Parsed& parsed) {
+  for (const char* name :
+       {"out", "crop", "box-top", "box-left", "box-size", "face-model", "landmark-interval", "clips-per-shard"})
+    if (parsed.has(name) && !parsed.values[name].defaulted())
+      throw std::invalid_argument(
+          fmt::format("--{} has no meaning with --check, which neither crops nor writes: leave it out", name));
+}
+
 int print_check(const PrepareOptions& options, const std::string& json) {
+  options.validate_reading();
   std::optional<Progress> progress;
-  const CorpusReport report =
-      check_corpus({.corpus = options.corpus, .layout = options.layout, .workers = options.workers},
-                   [&](int64_t done, int64_t total) {
-                     if (!progress) progress.emplace("check", "clips", total);
-                     progress->update(done);
-                   });
+  const CorpusReport report = check_corpus(
+      {.corpus = options.corpus, .layout = options.layout, .workers = options.workers, .limit = options.limit},
+      [&](int64_t done, int64_t total) {
+        if (!progress) progress.emplace("check", "clips", total);
+        progress->update(done);
+      });
   if (progress) progress->finish();
   std::cout << text_of(report);
   if (!json.empty())
@@ -63,8 +73,9 @@ int run_prepare(const Arguments& arguments) {
   po::options_description options("Options");
   options.add_options()("help,h", "this text")("out,o", po::value(&prepare.out), "folder to write to")(
       "check", po::bool_switch(&check),
-      "write nothing; decode every file and say what is wrong with the corpus; exit code 1 on errors")(
-      "json", po::value(&check_json), "with --check: a file for all that was found")(
+      "write nothing; decode every file (of --limit's clips) and say what is wrong with the corpus; exit code 1 on "
+      "errors; takes --json, --layout, --limit and --workers")("json", po::value(&check_json),
+                                                               "with --check: a file for all that was found")(
       "layout", po::value(&layout)->default_value("auto"), "auto, lrw, grid or manifest")(
       "crop", po::value(&prepare.crop)->default_value("auto"),
       "fixed (a box), tracked (face landmarks), or auto: fixed for the LRW layout, tracked otherwise")(
@@ -94,7 +105,10 @@ int run_prepare(const Arguments& arguments) {
       "avsr prepare videos/lrw --out data/lrw --crop tracked");
   if (parsed.help) return 0;
   prepare.layout = data_scripts::layout_from_name(layout);
-  if (check) return print_check(prepare, check_json);
+  if (check) {
+    refuse_packing_options(parsed);
+    return print_check(prepare, check_json);
+  }
   if (!check_json.empty()) throw std::invalid_argument("--json belongs to --check");
   if (prepare.out.empty()) throw std::invalid_argument("--out is missing: the folder to write to (or --check)");
   prepare.box.width = prepare.box.height;

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <map>
 #include <stdexcept>
 
 #include "io/atomic_file.h"
@@ -14,6 +16,7 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 constexpr const char* kPlan = "plan.json";
+constexpr const char* kFaceModel = "face_model";  // of a plan
 
 void write_json(const fs::path& file, const json& value) {
   const std::string text = value.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
@@ -26,6 +29,17 @@ json read_json(const fs::path& file) { return json::parse(io::read_text_file(fil
 bool holds(const fs::path& file, const json& expected) {
   const json found = read_json(file);
   return !found.is_discarded() && found == expected;
+}
+
+// A plan has no landmark model where an older program made it, or where the model's file is not there: a folder that
+// lacks nothing does not need it.
+bool same_plan(json found, json wanted) {
+  if (!found.is_object()) return false;
+  if (!found.contains(kFaceModel) || !wanted.contains(kFaceModel)) {
+    found.erase(kFaceModel);
+    wanted.erase(kFaceModel);
+  }
+  return found == wanted;
 }
 
 // A failed start must not stand in the way of its correction: neither another plan, nor parts of which nothing could be
@@ -59,6 +73,22 @@ FinishedPart finished_part_from_json(const json& known) {
 
 }  // namespace
 
+std::vector<data_scripts::Source> limited(const std::vector<data_scripts::Source>& sources, int limit) {
+  using data_scripts::Source;
+  if (limit < 1) return sources;
+  std::map<std::string, std::vector<const Source*>> splits;
+  for (const Source& source : sources) splits[source.split].push_back(&source);
+  std::vector<Source> kept;
+  for (const Source& source : sources) {
+    const auto found = splits.find(source.split);
+    if (found == splits.end()) continue;  // this split's are already in
+    const size_t count = std::min(found->second.size(), static_cast<size_t>(limit));
+    for (size_t i = 0; i < count; ++i) kept.push_back(*found->second[i * found->second.size() / count]);
+    splits.erase(found);
+  }
+  return kept;
+}
+
 std::vector<Part> parts_of(const std::vector<data_scripts::Source>& sources, size_t most) {
   std::vector<Part> parts;
   int number = 0;
@@ -78,8 +108,7 @@ void PreparedFolder::begin(const json& plan) {
   if (fs::exists(plan_file) && !has_dataset() && io::list_shards(folder_.string()).empty())
     forget_failed_start(folder_ / ".parts", plan);
   if (fs::exists(plan_file)) {
-    if (!holds(plan_file, plan)) {
-      const json found = read_json(plan_file);
+    if (const json found = read_json(plan_file); !same_plan(found, plan)) {
       throw std::runtime_error(fmt::format(
           "{}: expected clips prepared as {}, found it begun as {}; give another folder, or remove this one",
           folder_.string(), plan.dump(), found.is_discarded() ? "?" : found.dump()));

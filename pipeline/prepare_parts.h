@@ -14,6 +14,9 @@
 
 namespace avsr::pipeline {
 
+// At most `limit` sources of each split, evenly spread; all where limit is 0. Sorted sources stay sorted.
+std::vector<data_scripts::Source> limited(const std::vector<data_scripts::Source>& sources, int limit);
+
 // A stretch of the sorted sources that is packed as one: `most` clips of one split at most.
 struct Part {
   std::string prefix, split;  // of its shards
@@ -35,8 +38,8 @@ class PreparedFolder {
   explicit PreparedFolder(std::filesystem::path folder) : folder_(std::move(folder)) {}
 
   // Remembers the plan, or compares it with the one that the folder was begun with, unless that one has packed nothing
-  // yet; removes what a stopped run left behind. Throws std::runtime_error naming both sides for another plan, or for a
-  // dataset.json without one.
+  // yet ("face_model" only where both have it); removes what a stopped run left behind. Throws std::runtime_error
+  // naming both sides for another plan, or for a dataset.json without one.
   void begin(const nlohmann::json& plan);
   bool has_dataset() const;     // a readable one
   void remove_dataset() const;  // a folder that has one lacks nothing

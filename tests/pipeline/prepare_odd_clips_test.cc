@@ -1,10 +1,12 @@
 // Clips that are not as the others: none of them stops a corpus, and each is reported.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "io/shards.h"
 #include "pipeline/dataset.h"
 #include "pipeline/prepare_parts.h"
+#include "preprocessing/random.h"
 #include "tests/pipeline/prepare_fixture.h"
 
 namespace avsr::pipeline {
@@ -83,6 +85,24 @@ TEST_F(Prepare, ChangesItsPlanWhileNothingIsPacked) {
   fs::remove(options.out + "/dataset.json");
   options.box.top = 100;
   EXPECT_THAT(failure_of([&] { prepare_corpus(options); }), HasSubstr("another folder"));
+}
+
+TEST_F(Prepare, RefusesToMixTheLandmarksOfTwoModels) {
+  options.crop = "tracked";
+  options.face_model = folder / "own.dat";
+  const auto hash_of = [](const std::string& text) { return fmt::format("{:016x}", preprocessing::hash_text(text)); };
+  const auto failure = [&] { return failure_of([&] { prepare_corpus(options); }); };
+  put(options.face_model, "one");
+  EXPECT_THAT(failure(), HasSubstr("not a landmark model")) << "but the folder is begun";
+  put(options.out + "/train-0000-000000.tar", "packed by then");
+  put(options.face_model, "another");
+  EXPECT_THAT(failure(), testing::AllOf(HasSubstr(hash_of("one")), HasSubstr(hash_of("another"))));
+  put(options.face_model, "one");
+  EXPECT_THAT(failure(), HasSubstr("not a landmark model"));
+  json plan = read_json(options.out + "/.parts/plan.json");
+  EXPECT_EQ(plan.erase("face_model"), 1u);
+  put(options.out + "/.parts/plan.json", plan.dump());
+  EXPECT_THAT(failure(), HasSubstr("not a landmark model")) << "folders begun by older programs go on";
 }
 
 TEST_F(Prepare, OnlyTheShardsThatWereWrittenCount) {
