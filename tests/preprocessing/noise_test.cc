@@ -51,6 +51,33 @@ TEST(MixNoise, IsExactToAHundredthOfADecibel) {
   }
 }
 
+// Half a second of speech in two seconds of silence: over the clip its power is a quarter.
+TEST(MixNoise, CanBeMeasuredOverTheActiveSpeech) {
+  io::Waveform speech;
+  speech.samples.assign(32000, 0.0f);
+  const io::Waveform word = tone(440, 8000);
+  std::copy(word.samples.begin(), word.samples.end(), speech.samples.begin() + 9600);
+  const std::vector<uint8_t> active = active_samples(speech);
+  EXPECT_EQ(std::count(active.begin(), active.end(), uint8_t{1}), 8000);
+  EXPECT_EQ(active[9600], 1);
+  EXPECT_EQ(active[9599], 0);
+  const io::Waveform noise = white_noise(5, 32000);
+  for (const double level : {20.0, 0.0, -5.0}) {
+    io::Waveform mixture = speech;
+    ASSERT_EQ(mix_noise(mixture, noise, level, "clip", SnrOver::active_speech), MixResult::mixed);
+    double speech_power = 0, noise_power = 0;
+    for (size_t i = 9600; i < 17600; ++i) {
+      speech_power += double{speech.samples[i]} * speech.samples[i];
+      noise_power += std::pow(double{mixture.samples[i]} - speech.samples[i], 2);
+    }
+    EXPECT_NEAR(10 * std::log10(speech_power / noise_power), level, 0.01);
+    EXPECT_NEAR(measured_snr(speech, mixture), level - 10 * std::log10(4), 0.2);  // white noise is even, but not quite
+  }
+  io::Waveform silent;
+  silent.samples.assign(100, 0.0f);
+  EXPECT_EQ(mix_noise(silent, noise, 0, "clip", SnrOver::active_speech), MixResult::silent_speech);
+}
+
 TEST(MixNoise, PowerIsThatOfTheNoiseInUse) {
   io::Waveform noise = tone(300, 2000);
   noise.samples.resize(20000, 5.0f);  // loud, beyond the clip
