@@ -33,7 +33,7 @@ models=("$out"/run/{audio,video,audiovisual}.safetensors)
 step "4. Voices it never heard, clean and in babble" \
   evaluate "${models[@]}" --data "$out/data" --snr clean,20,10,0,-5 --out "$out/report"
 step "5. No leak: with every frame replaced by the clip's first, lip-reading must fall to chance (5 %)" \
-  evaluate "$out/run/video.safetensors" --data "$out/data" --freeze-frames --out "$out/report/frozen"
+  evaluate "$out/run/video.safetensors" --data "$out/data" --damage frozen --out "$out/report/frozen"
 clips=("$out"/videos/*/test/*_00001.mp4)
 step "6. Subtitles of three test videos" \
   transcribe "$out/run/audiovisual.safetensors" "${clips[@]:0:3}" --out "$out/text"

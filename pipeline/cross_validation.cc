@@ -103,7 +103,6 @@ class CrossValidation {
       models.push_back(std::make_unique<Recognizer>(backend_, file));
       EvaluationSettings test;
       test.data = run.data;
-      test.noise = "white";  // nothing but clean clips: babble would ask for talkers enough
       test.workers = settings_.workers;
       test.cache_gb = settings_.cache_gb;
       const Evaluation evaluation = evaluate(models, test);

@@ -4,14 +4,13 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <chrono>
-#include <cmath>
 #include <set>
 #include <stdexcept>
 
-#include "pipeline/loader.h"
+#include "io/parallel.h"
+#include "io/sound_file.h"
+#include "pipeline/pinning.h"
 #include "pipeline/scorer.h"
-#include "preprocessing/random.h"
 
 namespace avsr::pipeline {
 namespace {
@@ -41,36 +40,6 @@ std::vector<std::string> training_talkers_of(const std::vector<std::unique_ptr<R
     if (model->provenance().contains("talkers"))
       for (const auto& talker : model->provenance()["talkers"]) talkers.insert(talker.get<std::string>());
   return {talkers.begin(), talkers.end()};
-}
-
-uint64_t seed_of(const EvaluationSettings& settings, const std::optional<double>& level) {
-  // Hundredths of a decibel, so that 5 and 5.0 are one level.
-  const auto hundredths = static_cast<uint64_t>(level ? std::llround(*level * 100) : 1 << 20);
-  return preprocessing::derive_key(settings.seed, hundredths);
-}
-
-// The answers.
-std::vector<int> run_level(Recognizer& model, const Dataset& dataset, const NoiseSource* noise,
-                           const EvaluationSettings& settings, const std::optional<double>& level,
-                           const std::function<void(int64_t)>& tick) {
-  LoaderSettings loader_settings;
-  loader_settings.batch = settings.batch;
-  loader_settings.seed = seed_of(settings, level);
-  loader_settings.noise = noise;
-  loader_settings.levels_db = {level};
-  loader_settings.freeze_frames = settings.freeze_frames;
-  loader_settings.workers = settings.workers;
-  Loader loader(dataset, model.writer(), loader_settings);
-  const auto labels = static_cast<int>(model.labels().size());
-  std::vector<int> answers;
-  HostBatch batch;
-  while (loader.next(batch)) {
-    const std::vector<float> probabilities = model.probabilities(batch);
-    for (int b = 0; b < batch.clips; ++b)
-      answers.push_back(largest(probabilities.data() + static_cast<int64_t>(b) * labels, labels));
-    tick(static_cast<int64_t>(answers.size()));
-  }
-  return answers;
 }
 
 void check_models(const std::vector<std::unique_ptr<Recognizer>>& models, const DatasetInfo& info,
@@ -119,103 +88,243 @@ eval::Interval EvaluationRow::interval(const std::vector<int>& words) const {
   return eval::wilson_interval(correct(words), clips());
 }
 
-TestNoise open_test_noise(const EvaluationSettings& settings, const Dataset& split,
-                          const std::vector<std::string>& training_talkers, const std::shared_ptr<CacheBudget>& cache) {
+std::string Evaluation::name_of(const Condition& condition) const {
+  std::string name = "clean";
+  if (condition.noise >= 0)
+    name = fmt::format("{} {:g} dB", noises.at(static_cast<size_t>(condition.noise)).at("name").get<std::string>(),
+                       condition.snr_db.value());
+  return condition.damage ? fmt::format("{}, {}", name, condition.damage->text()) : name;
+}
+
+std::vector<Condition> conditions_of(const EvaluationSettings& settings) {
+  std::vector<Condition> sounds;
+  if (std::any_of(settings.levels_db.begin(), settings.levels_db.end(), [](const auto& level) { return !level; }))
+    sounds.emplace_back();
+  for (size_t n = 0; n < settings.noises.size(); ++n)
+    for (const auto& level : settings.levels_db)
+      if (level) sounds.push_back({static_cast<int>(n), level, std::nullopt});
+  std::vector<Condition> conditions = sounds;
+  for (const VideoDamage& damage : settings.damages)
+    for (Condition sound : sounds) {
+      sound.damage = damage;
+      conditions.push_back(sound);
+    }
+  return conditions;
+}
+
+namespace {
+
+// Clips to take speech from, where they lie, and what must be said of them.
+TestNoise speech_for_noise(const EvaluationSettings& settings, const Dataset& split,
+                           const std::vector<std::string>& training_talkers, const std::shared_ptr<CacheBudget>& cache,
+                           NoiseSource::Utterances& utterances) {
   TestNoise noise;
-  if (settings.noise == "white") {
-    noise.source = NoiseSource::white();
-    return noise;
-  }
-  if (settings.noise != "babble") {
-    noise.source = NoiseSource::file(settings.noise);
-    return noise;
-  }
-  preprocessing::BabbleSettings babble;
-  babble.voices = settings.voices;
-  const io::ShardDataset other = open_prepared(settings.data, "other");
-  if (other.size() > 0) {
+  if (open_prepared(settings.data, "other").size() > 0) {
     Dataset::Settings wanted;
     wanted.streams = models::Streams::audio;
     wanted.cache = cache;
     noise.dataset = Dataset::open(settings.data, "other", wanted);
-    noise.source = NoiseSource::babble({noise.dataset.get(), clips_of(*noise.dataset)}, babble);
+    utterances = {noise.dataset.get(), clips_of(*noise.dataset)};
     return noise;
   }
-  std::vector<int> strangers;
+  utterances.dataset = &split;
   for (int clip : clips_of(split)) {
     const std::string& talker = split.record(clip).speaker;
     if (!talker.empty() && !std::binary_search(training_talkers.begin(), training_talkers.end(), talker))
-      strangers.push_back(clip);
+      utterances.clips.push_back(clip);
   }
-  if (strangers.size() < static_cast<size_t>(settings.voices)) {
+  if (utterances.clips.size() < static_cast<size_t>(settings.voices)) {
     noise.notes.push_back(
-        fmt::format("the babble's talkers may have been heard in training: split '{}' has no others", settings.split));
-    strangers = clips_of(split);
+        fmt::format("the noise's talkers may have been heard in training: split '{}' has no others", settings.split));
+    utterances.clips = clips_of(split);
   }
-  noise.source = NoiseSource::babble({&split, strangers}, babble);
   return noise;
 }
 
-Evaluation evaluate(const std::vector<std::unique_ptr<Recognizer>>& models, const EvaluationSettings& settings,
-                    const EvaluationReporter& reporter) {
-  const DatasetInfo info = read_dataset_info(settings.data);
-  check_models(models, info, settings);
-  Dataset::Settings wanted;
-  wanted.streams = streams_of(models);
-  wanted.labels = models.front()->labels();
-  wanted.window_frames = models.front()->rule().window_frames;
-  wanted.cache = make_cache_budget(settings.cache_gb);
-  const auto dataset = Dataset::open(settings.data, settings.split, wanted);
+}  // namespace
 
-  Evaluation evaluation;
-  evaluation.notes = dataset->notes();
-  evaluation.labels = wanted.labels;
-  for (const Sample& sample : dataset->samples()) {
-    evaluation.keys.push_back(sample.key);
-    evaluation.words.push_back(sample.label);
-  }
-  const bool noisy =
-      wanted.streams != models::Streams::video &&
-      std::any_of(settings.levels_db.begin(), settings.levels_db.end(), [](const auto& l) { return l.has_value(); });
+TestNoise open_test_noise(const std::string& kind, const EvaluationSettings& settings, const Dataset& split,
+                          const std::vector<std::string>& training_talkers, const std::shared_ptr<CacheBudget>& cache) {
   TestNoise noise;
-  if (noisy) {
-    noise = open_test_noise(settings, *dataset, training_talkers_of(models), wanted.cache);
-    evaluation.notes.insert(evaluation.notes.end(), noise.notes.begin(), noise.notes.end());
+  if (kind == "babble" || kind == "speech") {
+    NoiseSource::Utterances utterances;
+    noise = speech_for_noise(settings, split, training_talkers, cache, utterances);
+    noise.source = kind == "babble" ? NoiseSource::babble(utterances, {.voices = settings.voices})
+                                    : NoiseSource::speech_shaped(utterances);
+  } else if (kind == "white") {
+    noise.source = NoiseSource::white();
+  } else if (kind == "pink") {
+    noise.source = NoiseSource::pink();
+  } else {
+    noise.source = std::filesystem::is_directory(kind) ? NoiseSource::folder(kind) : NoiseSource::file(kind);
   }
-  if (settings.freeze_frames)
-    evaluation.notes.emplace_back("every frame was replaced by the clip's first (--freeze-frames)");
-  evaluation.noise = noisy ? noise.source.description() : nlohmann::json{{"kind", settings.noise}};
-  evaluation.data = {{"folder", settings.data},         {"split", settings.split},        {"hash", info.hash},
-                     {"clips", evaluation.keys.size()}, {"labels", wanted.labels.size()}, {"seed", settings.seed}};
-  const std::vector<std::string> names = names_of(models);
-  evaluation.models = describe(models, names);
+  return noise;
+}
 
-  const auto clips = static_cast<int64_t>(evaluation.keys.size());
-  const int64_t all = clips * static_cast<int64_t>(models.size() * settings.levels_db.size());
-  const auto tick = [&](int64_t done) {
-    if (reporter.tick) reporter.tick(static_cast<int64_t>(evaluation.rows.size()) * clips + done, all);
-  };
-  for (size_t m = 0; m < models.size(); ++m) {
-    std::optional<std::vector<int>> unhearing;  // a video model never hears the noise: one pass serves all levels
-    for (const auto& level : settings.levels_db) {
-      const auto start = std::chrono::steady_clock::now();
-      const bool repeated = unhearing.has_value();
-      EvaluationRow row{names[m], models[m]->streams(), level, {}};
-      if (repeated) {
-        row.answers = *unhearing;
-      } else {
-        row.answers = run_level(*models[m], *dataset, noisy ? &noise.source : nullptr, settings, level, tick);
-      }
-      if (row.streams == models::Streams::video) unhearing = row.answers;
-      const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-      if (reporter.say && !repeated)
-        reporter.say(fmt::format("{} {}: {:.1f} % of {} clips, {:.0f} clips/s", names[m],
-                                 level ? fmt::format("{:g} dB", *level) : "clean", 100 * row.accuracy(evaluation.words),
-                                 clips, static_cast<double>(clips) / std::max(1e-9, seconds)));
-      evaluation.rows.push_back(std::move(row));
+namespace {
+
+// One call of evaluate.
+class Evaluator {
+ public:
+  Evaluator(const std::vector<std::unique_ptr<Recognizer>>& models, const EvaluationSettings& settings,
+            const EvaluationReporter& reporter)
+      : models_(models), settings_(settings), reporter_(reporter) {}
+
+  Evaluation run() {
+    open_data();
+    open_noises();
+    for (size_t m = 0; m < models_.size(); ++m)
+      for (const Condition& condition : evaluation_.conditions)
+        evaluation_.rows.push_back({names_[m], models_[m]->streams(), condition, {}, {}, {}});
+    test();
+    share_rows();
+    return std::move(evaluation_);
+  }
+
+ private:
+  void open_data() {
+    const DatasetInfo info = read_dataset_info(settings_.data);
+    check_models(models_, info, settings_);
+    Dataset::Settings wanted;
+    wanted.streams = streams_of(models_);
+    wanted.labels = models_.front()->labels();
+    wanted.window_frames = models_.front()->rule().window_frames;
+    wanted.cache = cache_ = make_cache_budget(settings_.cache_gb);
+    dataset_ = Dataset::open(settings_.data, settings_.split, wanted);
+    hears_ = wanted.streams != models::Streams::video;
+    names_ = names_of(models_);
+    evaluation_.notes = dataset_->notes();
+    evaluation_.labels = wanted.labels;
+    for (const Sample& sample : dataset_->samples()) {
+      evaluation_.keys.push_back(sample.key);
+      evaluation_.words.push_back(sample.label);
+    }
+    evaluation_.conditions = conditions_of(settings_);
+    evaluation_.models = describe(models_, names_);
+    evaluation_.data = {{"folder", settings_.data},         {"split", settings_.split},       {"hash", info.hash},
+                        {"clips", evaluation_.keys.size()}, {"labels", wanted.labels.size()}, {"seed", settings_.seed}};
+  }
+
+  void open_noises() {
+    const bool noisy = hears_ && std::any_of(evaluation_.conditions.begin(), evaluation_.conditions.end(),
+                                             [](const Condition& c) { return c.noise >= 0; });
+    for (const std::string& kind : settings_.noises) {
+      if (noisy) noises_.push_back(open_test_noise(kind, settings_, *dataset_, training_talkers_of(models_), cache_));
+      nlohmann::json described = noisy ? noises_.back().source.description() : nlohmann::json{{"kind", kind}};
+      const std::filesystem::path path(kind);
+      described["name"] = described.contains("file") || described.contains("folder") ? path.stem().string() : kind;
+      evaluation_.noises.push_back(std::move(described));
+      if (noisy)
+        for (const std::string& note : noises_.back().notes)
+          if (std::find(evaluation_.notes.begin(), evaluation_.notes.end(), note) == evaluation_.notes.end())
+            evaluation_.notes.push_back(note);
+    }
+    if (hears_ && !settings_.room.empty()) {
+      room_ = io::read_sound(settings_.room);
+      evaluation_.data["room"] = settings_.room;
+      evaluation_.notes.push_back(fmt::format("all speech is heard in the room of {}; noise is not", settings_.room));
     }
   }
-  return evaluation;
+
+  // The first condition that is this one to the model: a lip-reader hears no noise, and an ear sees no damage.
+  size_t twin(size_t model, size_t condition) const {
+    const models::Streams streams = models_[model]->streams();
+    const Condition& wanted = evaluation_.conditions[condition];
+    for (size_t c = 0; c < condition; ++c) {
+      const Condition& other = evaluation_.conditions[c];
+      if ((streams == models::Streams::video || wanted.same_sound(other)) &&
+          (streams == models::Streams::audio || wanted.damage == other.damage))
+        return c;
+    }
+    return condition;
+  }
+
+  EvaluationRow& row(size_t model, size_t condition) {
+    return evaluation_.rows[model * evaluation_.conditions.size() + condition];
+  }
+
+  void test() {
+    TestSettings test;
+    test.conditions = evaluation_.conditions;
+    for (const TestNoise& noise : noises_) test.noises.push_back(&noise.source);
+    test.snr_over = settings_.snr_over;
+    test.room = room_.samples.empty() ? nullptr : &room_;
+    test.room_name = settings_.room;
+    test.seed = settings_.seed;
+    test.batch = settings_.batch;
+    std::vector<const BatchWriter*> readers;
+    for (const auto& model : models_) readers.push_back(&model->writer());
+    TestBatches batches(*dataset_, readers, test, [&](size_t m, size_t c) { return twin(m, c) == c; });
+
+    int64_t all = 0, done = 0;
+    for (size_t m = 0; m < models_.size(); ++m)
+      for (size_t c = 0; c < test.conditions.size(); ++c)
+        if (twin(m, c) == c) all += static_cast<int64_t>(evaluation_.keys.size());
+    const int workers = settings_.workers > 0 ? settings_.workers : std::max(1, allowed_cores() / 2);
+    io::parallel_ordered(
+        batches.count(), workers, static_cast<size_t>(2 * workers),
+        [&](size_t i) {
+          free_this_thread();
+          batches.make(i);
+        },
+        [&](size_t i) {
+          const TestBatches::Made made = batches.take(i);
+          for (size_t m = 0; m < models_.size(); ++m) {
+            if (made.batches[m].clips == 0) continue;
+            answer(*models_[m], made.batches[m], row(m, made.condition));
+            done += made.batches[m].clips;
+          }
+          if (reporter_.tick) reporter_.tick(done, all);
+        });
+  }
+
+  static void answer(Recognizer& model, const HostBatch& batch, EvaluationRow& row) {
+    const std::vector<float> probabilities = model.probabilities(batch);
+    const auto labels = static_cast<int>(model.labels().size());
+    for (int b = 0; b < batch.clips; ++b) {
+      const float* of_clip = probabilities.data() + static_cast<int64_t>(b) * labels;
+      const int best = largest(of_clip, labels), said = batch.labels[static_cast<size_t>(b)];
+      row.answers.push_back(best);
+      row.confidences.push_back(of_clip[best]);
+      int before = 0;
+      for (int v = 0; v < labels; ++v)
+        before += of_clip[v] > of_clip[said] || (of_clip[v] == of_clip[said] && v < said);
+      row.ranks.push_back(before);
+    }
+  }
+
+  void share_rows() {
+    for (size_t m = 0; m < models_.size(); ++m)
+      for (size_t c = 0; c < evaluation_.conditions.size(); ++c) {
+        if (const size_t same = twin(m, c); same != c) {
+          const Condition own = row(m, c).condition;
+          row(m, c) = row(m, same);
+          row(m, c).condition = own;
+        } else if (reporter_.say) {
+          reporter_.say(fmt::format("{}, {}: {:.1f} % of {} clips", names_[m],
+                                    evaluation_.name_of(evaluation_.conditions[c]),
+                                    100 * row(m, c).accuracy(evaluation_.words), evaluation_.keys.size()));
+        }
+      }
+  }
+
+  const std::vector<std::unique_ptr<Recognizer>>& models_;
+  const EvaluationSettings& settings_;
+  const EvaluationReporter& reporter_;
+  Evaluation evaluation_;
+  std::vector<std::string> names_;
+  std::shared_ptr<CacheBudget> cache_;
+  std::unique_ptr<Dataset> dataset_;
+  std::vector<TestNoise> noises_;
+  io::Waveform room_;
+  bool hears_ = false;
+};
+
+}  // namespace
+
+Evaluation evaluate(const std::vector<std::unique_ptr<Recognizer>>& models, const EvaluationSettings& settings,
+                    const EvaluationReporter& reporter) {
+  return Evaluator(models, settings, reporter).run();
 }
 
 }  // namespace avsr::pipeline

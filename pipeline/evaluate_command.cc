@@ -6,6 +6,7 @@
 #include <cmath>
 #include <filesystem>
 #include <iostream>
+#include <set>
 #include <stdexcept>
 
 #include "io/atomic_file.h"
@@ -42,15 +43,40 @@ std::vector<std::optional<double>> parse_levels(const std::string& text) {
   return levels;
 }
 
+preprocessing::SnrOver parse_snr_over(const std::string& text) {
+  for (const auto& [over, name] : preprocessing::kSnrOverNames)
+    if (text == name) return over;
+  throw std::invalid_argument(fmt::format("--snr-over: expected clip or active_speech, found '{}'", text));
+}
+
+std::vector<VideoDamage> parse_damages(const std::string& text) {
+  std::vector<VideoDamage> damages;
+  for (const std::string& entry : split_list(text)) {
+    try {
+      damages.push_back(parse_damage(entry));
+    } catch (const std::invalid_argument& error) {
+      throw std::invalid_argument(fmt::format("--damage: {}", error.what()));
+    }
+  }
+  return damages;
+}
+
 void check_settings(const EvaluationSettings& settings, int64_t seed) {
   if (settings.batch < 1) throw std::invalid_argument("--batch must be at least 1");
   if (settings.workers < 0 || settings.workers > io::kMostWorkers)
     throw std::invalid_argument(fmt::format("--workers: expected 0 to {}, got {}", io::kMostWorkers, settings.workers));
   if (settings.split.empty())
     throw std::invalid_argument("--split is empty; name one split of the data, such as --split test");
-  if (settings.noise != "babble" && settings.noise != "white" && !std::filesystem::is_regular_file(settings.noise))
+  for (const std::string& noise : settings.noises) {
+    static const std::set<std::string> kMade{"babble", "speech", "white", "pink"};
+    if (!kMade.count(noise) && !std::filesystem::is_regular_file(noise) && !std::filesystem::is_directory(noise))
+      throw std::invalid_argument(fmt::format(
+          "--noise: expected babble, speech, white, pink, a sound file or a folder of them, found no file '{}'",
+          noise));
+  }
+  if (!settings.room.empty() && !std::filesystem::is_regular_file(settings.room))
     throw std::invalid_argument(
-        fmt::format("--noise: expected babble, white or a sound file, found no file '{}'", settings.noise));
+        fmt::format("--room: expected a sound file with an impulse response, found no file '{}'", settings.room));
   preprocessing::BabbleSettings babble;
   babble.voices = settings.voices;
   babble.validate();
@@ -64,19 +90,26 @@ int run_evaluate(const Arguments& arguments) {
   namespace po = boost::program_options;
   EvaluationSettings settings;
   std::vector<std::string> paths;
-  std::string out, snr;
+  std::string out, snr, noises, snr_over, damages;
   DeviceChoice device;
   int64_t seed = 1;  // signed, so that a negative one is noticed
   po::options_description options("Options");
   options.add_options()("data", po::value(&settings.data)->required(), "folder made by `avsr prepare`")(
       "split", po::value(&settings.split)->default_value("test"), "test, val, train or another split of the data")(
       "snr", po::value(&snr)->default_value("clean"), "levels in dB, and clean, separated by commas")(
-      "noise", po::value(&settings.noise)->default_value("babble"), "babble, white, or a sound file")(
+      "noise", po::value(&noises)->default_value("babble"),
+      "one or several, separated by commas: babble (other talkers), speech (their spectrum), white, pink, a sound "
+      "file, a "
+      "folder of them")(
+      "snr-over", po::value(&snr_over)->default_value("clip"),
+      "what the ratio is taken over: clip, or active_speech (from the loudest 20 ms down to 35 dB below)")(
+      "room", po::value(&settings.room), "sound file of an impulse response; all speech is heard in that room")(
+      "damage", po::value(&damages),
+      "pictures to try beside the intact one, separated by commas: blur:PIXELS, occlusion:SHARE, jpeg:QUALITY, "
+      "drop:PROBABILITY, offset:FRAMES (late), frozen (the first frame throughout: lip-reading must fail)")(
       "voices", po::value(&settings.voices)->default_value(8), "utterances summed to one babble, at least 8")(
       "out", po::value(&out), "folder for results.json, results.md and (of two levels or more) noise-curve.svg")(
-      "seed", po::value(&seed)->default_value(1), "of the noise")(
-      "freeze-frames", po::bool_switch(&settings.freeze_frames),
-      "replace every frame by the clip's first: lip-reading must fail")(
+      "seed", po::value(&seed)->default_value(1), "of the noise and the damage")(
       "batch", po::value(&settings.batch)->default_value(16), "clips at a time")(
       "workers", po::value(&settings.workers)->default_value(0), "loader threads; 0: half of the cores")(
       "cache-gb", po::value(&settings.cache_gb)->default_value(0),
@@ -92,9 +125,14 @@ int run_evaluate(const Arguments& arguments) {
                     "avsr evaluate MODEL… --data DIR [--snr LEVELS] [--out DIR]\n\nAccuracy of models on a split, "
                     "clean and in noise. All models "
                     "hear the same noisy clips.",
-                    "avsr evaluate run/*.safetensors --data data --snr clean,20,10,0,-5 --out run/evaluation");
+                    "avsr evaluate run/*.safetensors --data data --noise babble,white --snr clean,20,10,0,-5 --out "
+                    "run/evaluation");
   if (parsed.help) return 0;
   settings.levels_db = parse_levels(snr);
+  settings.noises = split_list(noises);
+  if (settings.noises.empty()) throw std::invalid_argument("--noise is empty; try --noise babble");
+  settings.snr_over = parse_snr_over(snr_over);
+  settings.damages = parse_damages(damages);
   check_settings(settings, seed);
   settings.seed = static_cast<uint64_t>(seed);
   if (parsed.has("out")) io::require_output_folder(out);

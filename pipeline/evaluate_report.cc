@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <stdexcept>
 
 #include "eval/confusions.h"
@@ -15,7 +16,9 @@ namespace {
 
 constexpr size_t kShownWords = 10;  // in the report; results.json has all
 
-std::string level_name(const std::optional<double>& level) { return level ? fmt::format("{:g} dB", *level) : "clean"; }
+std::string level_name(const Condition& condition) {
+  return condition.snr_db ? fmt::format("{:g} dB", *condition.snr_db) : "clean";
+}
 
 std::vector<std::string> models_in_order(const Evaluation& evaluation) {
   std::vector<std::string> models;
@@ -24,25 +27,49 @@ std::vector<std::string> models_in_order(const Evaluation& evaluation) {
   return models;
 }
 
-std::vector<const EvaluationRow*> rows_of(const Evaluation& evaluation, const std::string& model) {
-  std::vector<const EvaluationRow*> rows;
-  for (const EvaluationRow& row : evaluation.rows)
-    if (row.model == model) rows.push_back(&row);
-  return rows;
+// One table and one picture: a noise at its levels, the picture damaged in one way or intact.
+struct Panel {
+  std::string title;                  // "babble", "white, blur:2"
+  std::vector<Condition> conditions;  // clean first
+};
+
+std::vector<Panel> panels_of(const Evaluation& evaluation) {
+  std::vector<Panel> panels;
+  std::vector<std::optional<VideoDamage>> damages;
+  for (const Condition& c : evaluation.conditions)
+    if (std::find(damages.begin(), damages.end(), c.damage) == damages.end()) damages.push_back(c.damage);
+  for (const auto& damage : damages)
+    for (size_t n = 0; n < std::max<size_t>(1, evaluation.noises.size()); ++n) {
+      Panel panel{n < evaluation.noises.size() ? evaluation.noises[n].at("name").get<std::string>() : "clean", {}};
+      if (damage) panel.title += ", " + damage->text();
+      for (const Condition& c : evaluation.conditions)
+        if (c.damage == damage && (c.noise < 0 || c.noise == static_cast<int>(n))) panel.conditions.push_back(c);
+      if (n == 0 || panel.conditions.size() > 1) panels.push_back(std::move(panel));  // clean alone stands once
+    }
+  return panels;
 }
 
-nlohmann::json level_json(const std::optional<double>& level) {
-  return level ? nlohmann::json(*level) : nlohmann::json("clean");
+const EvaluationRow& row_of(const Evaluation& evaluation, const std::string& model, const Condition& condition) {
+  return *std::find_if(evaluation.rows.begin(), evaluation.rows.end(),
+                       [&](const EvaluationRow& row) { return row.model == model && row.condition == condition; });
 }
 
-// Each model's row where it is clean, else at the first level.
+nlohmann::json level_json(const Condition& condition) {
+  return condition.snr_db ? nlohmann::json(*condition.snr_db) : nlohmann::json("clean");
+}
+
+void add_condition(const Evaluation& evaluation, const Condition& condition, nlohmann::json& json) {
+  json["noise"] = condition.noise < 0 ? nlohmann::json("none")
+                                      : evaluation.noises.at(static_cast<size_t>(condition.noise)).at("name");
+  json["snr_db"] = level_json(condition);
+  if (condition.damage) json["damage"] = condition.damage->text();
+}
+
+// Each model's row under the first condition: clean, where that was asked for.
 std::vector<const EvaluationRow*> leading_rows(const Evaluation& evaluation) {
   std::vector<const EvaluationRow*> leading;
-  for (const std::string& model : models_in_order(evaluation)) {
-    const std::vector<const EvaluationRow*> rows = rows_of(evaluation, model);
-    const auto clean = std::find_if(rows.begin(), rows.end(), [](const EvaluationRow* row) { return !row->snr_db; });
-    leading.push_back(clean == rows.end() ? rows.front() : *clean);
-  }
+  for (const std::string& model : models_in_order(evaluation))
+    leading.push_back(&row_of(evaluation, model, evaluation.conditions.front()));
   return leading;
 }
 
@@ -68,12 +95,15 @@ nlohmann::json by_word_json(const Evaluation& evaluation, const EvaluationRow& r
     confusions.push_back({{"said", evaluation.labels.at(static_cast<size_t>(confusion.said))},
                           {"heard", evaluation.labels.at(static_cast<size_t>(confusion.heard))},
                           {"clips", confusion.clips}});
-  return {{"model", row.model}, {"snr_db", level_json(row.snr_db)}, {"words", words}, {"confusions", confusions}};
+  nlohmann::json json{{"model", row.model}, {"words", words}, {"confusions", confusions}};
+  add_condition(evaluation, row.condition, json);
+  return json;
 }
 
 // The worst words and the most frequent wrong answers of one model, as two tables.
 std::string words_report(const Evaluation& evaluation, const EvaluationRow& row) {
-  std::string text = fmt::format("\n## Words of {}, {}\n\n", markdown_text(row.model), level_name(row.snr_db));
+  std::string text = fmt::format("\n## Words of {}, {}\n\n", markdown_text(row.model),
+                                 markdown_text(evaluation.name_of(row.condition)));
   if (row.correct(evaluation.words) == row.clips()) return text + "No word was taken for another.\n";
   text += "The worst:\n\n| word | right | clips | % |\n|---|---|---|---|\n";
   const std::vector<eval::WordAccuracy> words = eval::word_accuracies(evaluation.words, row.answers);
@@ -88,35 +118,40 @@ std::string words_report(const Evaluation& evaluation, const EvaluationRow& row)
   return text;
 }
 
-// Accuracy gained by the first audiovisual model over the first audio model at each level, with its interval.
+// Accuracy gained by the first audiovisual model over the first audio model under each condition, with its interval.
 nlohmann::json gains_of(const Evaluation& evaluation) {
+  const auto first = [&](models::Streams streams) {
+    const auto row = std::find_if(evaluation.rows.begin(), evaluation.rows.end(),
+                                  [&](const EvaluationRow& r) { return r.streams == streams; });
+    return row == evaluation.rows.end() ? std::string() : row->model;
+  };
+  const std::string av = first(models::Streams::audiovisual), a = first(models::Streams::audio);
   nlohmann::json gains = nlohmann::json::array();
-  for (const EvaluationRow& av : evaluation.rows) {
-    if (av.streams != models::Streams::audiovisual) continue;
-    const auto a = std::find_if(evaluation.rows.begin(), evaluation.rows.end(), [&](const EvaluationRow& row) {
-      return row.streams == models::Streams::audio && row.snr_db == av.snr_db;
-    });
-    if (a == evaluation.rows.end()) continue;
-    const eval::Interval interval = eval::paired_bootstrap(av.hits(evaluation.words), a->hits(evaluation.words));
-    nlohmann::json gain{{"model", av.model},
-                        {"over", a->model},
-                        {"gain", av.accuracy(evaluation.words) - a->accuracy(evaluation.words)},
+  if (av.empty() || a.empty()) return gains;
+  for (const Condition& condition : evaluation.conditions) {
+    const EvaluationRow &better = row_of(evaluation, av, condition), &worse = row_of(evaluation, a, condition);
+    const eval::Interval interval = eval::paired_bootstrap(better.hits(evaluation.words), worse.hits(evaluation.words));
+    nlohmann::json gain{{"model", av},
+                        {"over", a},
+                        {"gain", better.accuracy(evaluation.words) - worse.accuracy(evaluation.words)},
                         {"ci95_low", interval.low},
                         {"ci95_high", interval.high}};
-    gain["snr_db"] = level_json(av.snr_db);
+    add_condition(evaluation, condition, gain);
+    gain["name"] = evaluation.name_of(condition);
     gains.push_back(std::move(gain));
   }
   return gains;
 }
 
-std::vector<eval::Curve> curves_of(const Evaluation& evaluation) {
+std::vector<eval::Curve> curves_of(const Evaluation& evaluation, const Panel& panel) {
   std::vector<eval::Curve> curves;
   for (const std::string& model : models_in_order(evaluation)) {
     eval::Curve curve{model, {}};
-    for (const EvaluationRow* row : rows_of(evaluation, model)) {
-      const eval::Interval interval = row->interval(evaluation.words);
-      curve.points.push_back(
-          {!row->snr_db, row->snr_db.value_or(0), row->accuracy(evaluation.words), interval.low, interval.high});
+    for (const Condition& condition : panel.conditions) {
+      const EvaluationRow& row = row_of(evaluation, model, condition);
+      const eval::Interval interval = row.interval(evaluation.words);
+      curve.points.push_back({!condition.snr_db, condition.snr_db.value_or(0), row.accuracy(evaluation.words),
+                              interval.low, interval.high});
     }
     curves.push_back(std::move(curve));
   }
@@ -125,33 +160,51 @@ std::vector<eval::Curve> curves_of(const Evaluation& evaluation) {
 
 std::string title_of(const Evaluation& evaluation) {
   const size_t words = evaluation.labels.size() - (background_of(evaluation.labels) >= 0 ? 1 : 0);
-  return fmt::format("{} words, {} clips, noise: {}", words, evaluation.keys.size(),
-                     evaluation.noise.at("kind").get<std::string>());
+  return fmt::format("{} words, {} clips", words, evaluation.keys.size());
 }
 
-}  // namespace
-
-std::string accuracy_table(const Evaluation& evaluation, bool markdown) {
+std::string panel_table(const Evaluation& evaluation, const Panel& panel, bool markdown) {
   const std::vector<std::string> models = models_in_order(evaluation);
   size_t width = 5;
   for (const std::string& model : models) width = std::max(width, model.size());
   std::string head = markdown ? "| % |" : fmt::format("{:<{}}", "%", width), ruler = "|---|";
-  for (const EvaluationRow* row : rows_of(evaluation, models.front())) {
-    head += markdown ? fmt::format(" {} |", level_name(row->snr_db)) : fmt::format("{:>9}", level_name(row->snr_db));
+  for (const Condition& condition : panel.conditions) {
+    head += markdown ? fmt::format(" {} |", level_name(condition)) : fmt::format("{:>9}", level_name(condition));
     ruler += "---|";
   }
   std::string table = head + "\n" + (markdown ? ruler + "\n" : "");
   for (const std::string& model : models) {
     table += markdown ? fmt::format("| {} |", markdown_text(model)) : fmt::format("{:<{}}", model, width);
-    for (const EvaluationRow* row : rows_of(evaluation, model)) {
-      const eval::Interval interval = row->interval(evaluation.words);
-      table += markdown ? fmt::format(" {:.1f} ({:.1f}-{:.1f}) |", 100 * row->accuracy(evaluation.words),
+    for (const Condition& condition : panel.conditions) {
+      const EvaluationRow& row = row_of(evaluation, model, condition);
+      const eval::Interval interval = row.interval(evaluation.words);
+      table += markdown ? fmt::format(" {:.1f} ({:.1f}-{:.1f}) |", 100 * row.accuracy(evaluation.words),
                                       100 * interval.low, 100 * interval.high)
-                        : fmt::format("{:>9.1f}", 100 * row->accuracy(evaluation.words));
+                        : fmt::format("{:>9.1f}", 100 * row.accuracy(evaluation.words));
     }
     table += "\n";
   }
   return table;
+}
+
+// "noise-curve.svg" for the first panel, then "noise-curve-white-blur-2.svg".
+std::string picture_of(const Panel& panel, bool first) {
+  std::string name = first ? "noise-curve" : "noise-curve-" + panel.title;
+  for (char& c : name)
+    if (!std::isalnum(static_cast<unsigned char>(c)) && c != '-' && c != '.') c = '-';
+  return name + ".svg";
+}
+
+}  // namespace
+
+std::string accuracy_table(const Evaluation& evaluation, bool markdown) {
+  const std::vector<Panel> panels = panels_of(evaluation);
+  std::string text;
+  for (const Panel& panel : panels) {
+    if (panels.size() > 1) text += fmt::format("\n{}{}\n{}", markdown ? "### " : "", panel.title, markdown ? "\n" : "");
+    text += panel_table(evaluation, panel, markdown);
+  }
+  return text;
 }
 
 nlohmann::json results_json(const Evaluation& evaluation) {
@@ -160,13 +213,12 @@ nlohmann::json results_json(const Evaluation& evaluation) {
     const eval::Interval interval = row.interval(evaluation.words);
     nlohmann::json one{{"model", row.model},
                        {"streams", name_of(row.streams)},
-                       {"noise", evaluation.noise.at("kind")},
                        {"accuracy", row.accuracy(evaluation.words)},
                        {"correct", row.correct(evaluation.words)},
                        {"clips", row.clips()},
                        {"ci95_low", interval.low},
                        {"ci95_high", interval.high}};
-    one["snr_db"] = level_json(row.snr_db);
+    add_condition(evaluation, row.condition, one);
     rows.push_back(std::move(one));
   }
   nlohmann::json by_word = nlohmann::json::array();
@@ -174,7 +226,7 @@ nlohmann::json results_json(const Evaluation& evaluation) {
   return {{"rows", rows},
           {"by_word", by_word},
           {"gains", gains_of(evaluation)},
-          {"noise", evaluation.noise},
+          {"noises", evaluation.noises},
           {"data", evaluation.data},
           {"models", evaluation.models},
           {"notes", evaluation.notes}};
@@ -190,21 +242,24 @@ std::vector<std::string> write_results(const Evaluation& evaluation, const std::
       title_of(evaluation), accuracy_table(evaluation, true), evaluation.data.at("split").get<std::string>(),
       evaluation.data.at("hash").get<std::string>(), evaluation.data.at("seed").get<uint64_t>());
   for (const auto& gain : gains_of(evaluation))
-    report += fmt::format("\n{} - {} at {}: {:+.1f} points (95 %: {:+.1f} to {:+.1f})\n", markdown_text(gain["model"]),
-                          markdown_text(gain["over"]),
-                          gain["snr_db"].is_number() ? fmt::format("{:g} dB", gain["snr_db"].get<double>()) : "clean",
-                          100 * gain["gain"].get<double>(), 100 * gain["ci95_low"].get<double>(),
-                          100 * gain["ci95_high"].get<double>());
+    report += fmt::format("\n{} - {}, {}: {:+.1f} points (95 %: {:+.1f} to {:+.1f})\n", markdown_text(gain["model"]),
+                          markdown_text(gain["over"]), markdown_text(gain["name"]), 100 * gain["gain"].get<double>(),
+                          100 * gain["ci95_low"].get<double>(), 100 * gain["ci95_high"].get<double>());
   for (const std::string& note : evaluation.notes) report += "\nNote: " + note + ".\n";
   for (const EvaluationRow* row : leading_rows(evaluation)) report += words_report(evaluation, *row);
   write("results.md", report);
   std::vector<std::string> lines{fmt::format("written: {}/results.json, results.md", folder.string())};
-  if (rows_of(evaluation, evaluation.rows.at(0).model).size() < 2) return lines;  // a curve of one point
-  try {
-    eval::draw_noise_curve(curves_of(evaluation), title_of(evaluation), folder / "noise-curve.svg");
-    lines.push_back(fmt::format("drawn: {}/noise-curve.svg", folder.string()));
-  } catch (const std::runtime_error& error) {
-    lines.emplace_back(error.what());
+  const std::vector<Panel> panels = panels_of(evaluation);
+  for (size_t i = 0; i < panels.size(); ++i) {
+    if (panels[i].conditions.size() < 2) continue;  // a curve of one point
+    const std::filesystem::path picture = folder / picture_of(panels[i], i == 0);
+    try {
+      eval::draw_noise_curve(curves_of(evaluation, panels[i]),
+                             fmt::format("{}, {}", title_of(evaluation), panels[i].title), picture);
+      lines.push_back(fmt::format("drawn: {}", picture.string()));
+    } catch (const std::runtime_error& error) {
+      lines.emplace_back(error.what());
+    }
   }
   return lines;
 }

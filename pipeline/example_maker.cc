@@ -74,15 +74,20 @@ void ExampleMaker::mix_pairs(int index, HostBatch& batch) const {
   mix(with, batch);
 }
 
+void require_times(const Sample& sample, const std::string& who) {
+  if (!sample.timed)
+    throw std::runtime_error(fmt::format(
+        "[data] clip {}: expected the word's times, which {} needs, found none: give them (LRW: a .txt with "
+        "'Duration:' beside the clip; a manifest: start and end) and prepare again, or train without it",
+        sample.key, who));
+}
+
 void ExampleMaker::check_times(const std::vector<int>& order) const {
   const bool varies = settings_.training && settings_.augment.variable_length;
   if (!varies && !writer_.word_boundary()) return;
   for (const int id : order)
-    if (const Sample& sample = dataset_.samples()[static_cast<size_t>(id)]; !sample.timed)
-      throw std::runtime_error(fmt::format(
-          "[data] clip {}: expected the word's times, which {} needs, found none: give them (LRW: a .txt with "
-          "'Duration:' beside the clip; a manifest: start and end) and prepare again, or train without it",
-          sample.key, varies ? "data.augment.variable_length" : "network.word_boundary"));
+    require_times(dataset_.samples()[static_cast<size_t>(id)],
+                  varies ? "data.augment.variable_length" : "network.word_boundary");
 }
 
 uint64_t ExampleMaker::key(const Sample& sample, Purpose purpose) const {
@@ -142,8 +147,6 @@ Stretch ExampleMaker::cut(const Sample& sample) const {
 }
 
 void ExampleMaker::change_video(const Sample& sample, io::Frames& mouth) const {
-  if (settings_.freeze_frames)
-    for (int t = 1; t < mouth.count; ++t) std::copy_n(mouth.frame(0), mouth.frame_size(), mouth.frame(t));
   const preprocessing::FrameGeometry& geometry = writer_.rule().geometry;
   mouth = settings_.training
               ? preprocessing::augment_video(settings_.augment, geometry, mouth, Random(key(sample, kVideo)))

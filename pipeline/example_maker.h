@@ -15,6 +15,9 @@ namespace avsr::pipeline {
 // What a key is for, so that two choices about one example never share a sequence.
 enum Purpose : uint64_t { kOrder = 1, kShift, kVideo, kAudioMask, kLevel, kNoise, kSpeed, kLength, kModality, kMixup };
 
+// Throws std::runtime_error naming the clip where the word's times are not known, which `who` needs.
+void require_times(const Sample& sample, const std::string& who);
+
 // Thread-safe.
 class ExampleMaker {
  public:

@@ -29,7 +29,6 @@ struct LoaderSettings {
   double shift_frames = 0;  // of training: windows cut from sentences move by up to this many frames, fractions too
   const NoiseSource* noise = nullptr;            // null: always clean
   std::vector<std::optional<double>> levels_db;  // drawn equally likely for each example; no value: clean
-  bool freeze_frames = false;                    // every frame is replaced by the clip's first
   int first_batch = 0;                           // batches before it are skipped
   Ranks ranks;                                   // each makes its part of every batch; it may be empty
   int workers = 0;                               // 0: half of the cores, at least one

@@ -19,8 +19,9 @@ Evaluation small_evaluation() {
   evaluation.labels = {"<background>", "a|b", "c&d"};
   evaluation.words = {0, 1, 1, 2};
   evaluation.keys = {"k0", "k1", "k2", "k3"};
-  evaluation.rows = {{"audio|1", models::Streams::audio, std::nullopt, {0, 0, 1, 2}}};
-  evaluation.noise = {{"kind", "white"}};
+  evaluation.conditions = {{}};
+  evaluation.rows = {{"audio|1", models::Streams::audio, {}, {0, 0, 1, 2}, {}, {}}};
+  evaluation.noises = {{{"kind", "white"}, {"name", "white"}}};
   evaluation.data = {{"split", "test"}, {"hash", "0"}, {"seed", 1}, {"labels", 3}};
   return evaluation;
 }
@@ -61,9 +62,42 @@ TEST(EvaluationReport, OneLevelMakesNoCurve) {
   write_results(evaluation, folder.path());
   EXPECT_FALSE(std::filesystem::exists(folder / "noise-curve.svg"));
   evaluation.rows.push_back(evaluation.rows[0]);
-  evaluation.rows[1].snr_db = 0;
+  evaluation.rows[1].condition = {0, 0.0, std::nullopt};
+  evaluation.conditions.push_back(evaluation.rows[1].condition);
   write_results(evaluation, folder.path());
   EXPECT_TRUE(std::filesystem::exists(folder / "noise-curve.svg"));
+}
+
+// A table and a picture for each noise and each damage; clean alone is not told twice.
+TEST(EvaluationReport, EveryNoiseAndDamageHasItsTable) {
+  EvaluationSettings settings;
+  settings.noises = {"babble", "white"};
+  settings.levels_db = {std::nullopt, 0.0};
+  settings.damages = {parse_damage("blur:2")};
+  Evaluation evaluation = small_evaluation();
+  evaluation.noises = {{{"kind", "babble"}, {"name", "babble"}}, {{"kind", "white"}, {"name", "white"}}};
+  evaluation.conditions = conditions_of(settings);
+  ASSERT_EQ(evaluation.conditions.size(), 6u);
+  EXPECT_EQ(evaluation.name_of(evaluation.conditions[0]), "clean");
+  EXPECT_EQ(evaluation.name_of(evaluation.conditions[2]), "white 0 dB");
+  EXPECT_EQ(evaluation.name_of(evaluation.conditions[5]), "white 0 dB, blur:2");
+  const EvaluationRow row = evaluation.rows[0];
+  evaluation.rows.clear();
+  for (const Condition& condition : evaluation.conditions) {
+    evaluation.rows.push_back(row);
+    evaluation.rows.back().condition = condition;
+  }
+  const std::string table = accuracy_table(evaluation, true);
+  for (const char* title : {"### babble\n", "### white\n", "### babble, blur:2\n", "### white, blur:2\n"})
+    EXPECT_THAT(table, HasSubstr(title));
+  const io::TemporaryFolder folder;
+  write_results(evaluation, folder.path());
+  for (const char* name : {"noise-curve.svg", "noise-curve-white.svg", "noise-curve-white--blur-2.svg"})
+    EXPECT_TRUE(std::filesystem::exists(folder / name)) << name;
+  const nlohmann::json rows = results_json(evaluation).at("rows");
+  EXPECT_EQ(rows[0].at("noise"), "none");
+  EXPECT_EQ(rows[2].at("noise"), "white");
+  EXPECT_EQ(rows[5].at("damage"), "blur:2");
 }
 
 }  // namespace

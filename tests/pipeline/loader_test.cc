@@ -293,16 +293,6 @@ TEST_P(MovingWindows, AreThoseOfSentencesAlone) {
 // Speed, and a shift of less than half a frame.
 INSTANTIATE_TEST_SUITE_P(Ways, MovingWindows, ::testing::Values(std::pair(0.2, 0.0), std::pair(0.0, 0.4)));
 
-TEST_F(LoaderTest, FrozenFramesAreAllTheFirst) {
-  settings_.training = false;
-  settings_.freeze_frames = true;
-  const HostBatch batch = load()[0];
-  const size_t frame = 16 * 16;
-  for (size_t t = 1; t < 29; ++t)
-    EXPECT_TRUE(std::equal(batch.video.begin(), batch.video.begin() + frame,
-                           batch.video.begin() + static_cast<int64_t>(t * frame)));
-}
-
 TEST_F(LoaderTest, WhatAWorkerThrowsReachesTheCaller) {
   rule_.geometry.crop_size = 40;  // larger than the stored crops
   models::NetworkConfig config = small_recipe().network;

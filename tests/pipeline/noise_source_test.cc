@@ -1,9 +1,14 @@
 #include "pipeline/noise_source.h"
 
 #include <fmt/format.h>
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
 #include <cmath>
+#include <filesystem>
+#include <stdexcept>
+
+#include "io/atomic_file.h"
+#include "io/sound_file.h"
 
 #include "tests/pipeline/small_corpus.h"
 
@@ -47,6 +52,34 @@ TEST(Babble, LeavesOutTheClipsOwnTalker) {
   EXPECT_EQ(noise.description().at("utterances"), 24);
   EXPECT_NE(noise.make(1, "clip", "t0", 5000).samples, noise.make(1, "clip", "t1", 5000).samples);
   EXPECT_EQ(noise.make(1, "clip", "t0", 5000).samples, noise.make(1, "clip", "t0", 5000).samples);
+}
+
+TEST(NoiseSources, OfAFolderAreItsSoundsInOrderOfName) {
+  TemporaryFolder folder;
+  EXPECT_THROW(NoiseSource::folder(folder.path()), std::runtime_error);
+  std::filesystem::create_directories(folder / "deeper");
+  io::write_wav(folder / "b.wav", tone(4));
+  io::write_wav(folder / "deeper/a.WAV", tone(1));
+  io::write_file_atomically(folder / "notes.txt", std::string_view("no sound"));
+  const NoiseSource noise = NoiseSource::folder(folder.path());
+  ASSERT_EQ(noise.description().at("files").size(), 2u);
+  EXPECT_NE(noise.description()["files"][0].at("hash"), noise.description()["files"][1].at("hash"));
+  EXPECT_EQ(noise.make(1, "clip", "", 500).samples, noise.make(1, "clip", "", 500).samples);
+  EXPECT_EQ(noise.make(1, "clip", "", 5000).samples.size(), 5000u);  // longer than any of them
+  io::write_wav(folder / "c.wav", {.samples = std::vector<float>(100, 0.f)});
+  EXPECT_THAT([&] { NoiseSource::folder(folder.path()); },
+              testing::ThrowsMessage<std::runtime_error>(testing::HasSubstr("c.wav is silent")));
+}
+
+TEST(NoiseSources, OfSpeechHaveItsSpectrum) {
+  TemporaryFolder folder;
+  write_small_corpus(folder.path());
+  const auto dataset = Dataset::open(folder.path(), "train", {});
+  const NoiseSource noise = NoiseSource::speech_shaped({dataset.get(), clips_of(*dataset)});
+  EXPECT_EQ(noise.description().at("talkers").size(), 4u);
+  EXPECT_EQ(noise.make(1, "clip", "t0", 5000).samples, noise.make(1, "clip", "t1", 5000).samples);
+  EXPECT_NE(noise.make(1, "clip", "t0", 5000).samples, noise.make(1, "other", "t0", 5000).samples);
+  EXPECT_NE(noise.make(1, "clip", "t0", 5000).samples, NoiseSource::white().make(1, "clip", "t0", 5000).samples);
 }
 
 }  // namespace

@@ -152,7 +152,7 @@ TEST_F(ScheduleTest, LearnsAndIsEvaluatedInNoise) {
 
   EvaluationSettings evaluation;
   evaluation.data = folder_ / "data";
-  evaluation.noise = "white";
+  evaluation.noises = {"white"};
   evaluation.levels_db = {std::nullopt, -40.0};
   evaluation.workers = 1;
   const Evaluation result = evaluate(models, evaluation, {});
@@ -196,10 +196,10 @@ TEST_F(ScheduleTest, TestBabbleComesFromTalkersThatTrainingNeverHeard) {
   const auto split = Dataset::open(folder_ / "data", "test", wanted);
   EvaluationSettings evaluation;
   evaluation.data = folder_ / "data";
-  const TestNoise strange = open_test_noise(evaluation, *split, {"t0", "t1", "t2", "t3"});
+  const TestNoise strange = open_test_noise("babble", evaluation, *split, {"t0", "t1", "t2", "t3"});
   EXPECT_TRUE(strange.notes.empty());
   EXPECT_EQ(strange.source.description().at("talkers"), (std::vector<std::string>{"e0", "e1"}));
-  EXPECT_FALSE(open_test_noise(evaluation, *split, {"e0", "e1"}).notes.empty());
+  EXPECT_FALSE(open_test_noise("babble", evaluation, *split, {"e0", "e1"}).notes.empty());
 }
 
 // What was mistyped is typed again: the first try must not have taken the folder.
