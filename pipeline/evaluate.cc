@@ -21,16 +21,31 @@ models::Streams streams_of(const std::vector<std::unique_ptr<Recognizer>>& model
   return together(kinds);
 }
 
-// Names for the table: the file's, without ending; the folder too where two are alike.
+// The last `folders` folders of a path and its file without ending.
+std::string short_path(const std::filesystem::path& path, int folders) {
+  std::filesystem::path name = path.stem(), rest = path.parent_path();
+  for (; folders > 0 && rest.has_filename(); --folders, rest = rest.parent_path()) name = rest.filename() / name;
+  return name.string();
+}
+
+// Names for the tables: the file's, without ending; with as many folders as tell all apart, and a number where the same
+// model is given twice.
 std::vector<std::string> names_of(const std::vector<std::unique_ptr<Recognizer>>& models) {
-  std::vector<std::string> names;
-  for (const auto& model : models) {
-    const std::filesystem::path path(model->path());
-    const auto same = std::count_if(models.begin(), models.end(), [&](const auto& other) {
-      return std::filesystem::path(other->path()).stem() == path.stem();
-    });
-    names.push_back(same > 1 ? (path.parent_path().filename() / path.stem()).string() : path.stem().string());
+  std::vector<std::string> names(models.size());
+  const auto alike = [&](size_t m) { return std::count(names.begin(), names.end(), names[m]) > 1; };
+  constexpr int kMostFolders = 5;
+  for (int folders = 0; folders <= kMostFolders; ++folders) {
+    for (size_t m = 0; m < models.size(); ++m) names[m] = short_path(models[m]->path(), folders);
+    bool any = false;
+    for (size_t m = 0; m < models.size(); ++m) any |= alike(m);
+    if (!any) return names;
   }
+  for (size_t m = 0; m < models.size(); ++m) names[m] = short_path(models[m]->path(), 0);
+  for (size_t m = models.size(); m-- > 0;)
+    for (int number = 2; alike(m); ++number) {
+      const std::string name = fmt::format("{}-{}", short_path(models[m]->path(), 0), number);
+      if (std::find(names.begin(), names.end(), name) == names.end()) names[m] = name;
+    }
   return names;
 }
 

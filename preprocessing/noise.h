@@ -28,8 +28,8 @@ enum class MixResult {
 };
 // speech += g * noise with g chosen so that 10 log10(sum speech^2 / sum (g noise)^2) = snr_db over the clip or its
 // active speech. Noise shorter than the speech repeats, longer noise is cut; its power is taken over what is used.
-// Samples may pass +-1: nothing is lost in floating point, and z-normalisation follows. `clip` names the clip in errors. Throws
-// std::runtime_error on a sample that is not finite, std::invalid_argument on a non-finite snr_db.
+// Samples may pass +-1: nothing is lost in floating point, and z-normalisation follows. `clip` names the clip in
+// errors. Throws std::runtime_error on a sample that is not finite, std::invalid_argument on a non-finite snr_db.
 MixResult mix_noise(io::Waveform& speech, const io::Waveform& noise, double snr_db, const std::string& clip,
                     SnrOver over = SnrOver::clip);
 

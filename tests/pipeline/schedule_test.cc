@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <set>
 #include <stdexcept>
 
 #include "io/atomic_file.h"
@@ -167,6 +169,16 @@ TEST_F(ScheduleTest, LearnsAndIsEvaluatedInNoise) {
   EXPECT_EQ(json["rows"][0]["streams"], "audio");
   EXPECT_EQ(json["rows"][0]["clips"], 8);
   EXPECT_THAT(accuracy_table(result, true), HasSubstr("| -40 dB |"));
+
+  // Two models of one name are two rows.
+  std::filesystem::create_directories(folder_ / "other");
+  std::filesystem::copy_file(folder_ / "learn/audio.safetensors", folder_ / "other/audio.safetensors");
+  for (const char* path : {"other/audio.safetensors", "learn/audio.safetensors"})
+    models.push_back(std::make_unique<Recognizer>(*backend_, folder_ / path));
+  std::set<std::string> names;
+  for (const EvaluationRow& row : evaluate(models, evaluation, {}).rows) names.insert(row.model);
+  EXPECT_EQ(names.size(), 3u);
+  models.resize(1);
 
   // The same clips, whatever the batch: the same answers. Crops of another kind are refused.
   evaluation.batch = 3;
