@@ -40,7 +40,7 @@ void expect_all_tensors(const TorchFile& file) {
                                    {"bfloat", "bfloat16"},
                                    {"double", "float64"},
                                    {"parameter", "float32"}}) {
-    const TorchTensor& tensor = named(file, name);
+    const TorchTensor tensor = named(file, name);
     EXPECT_THAT(tensor.shape, ElementsAre(3, 4)) << name;
     EXPECT_EQ(tensor.type, type) << name;
     EXPECT_EQ(file.values(tensor), twelve()) << name;
