@@ -32,10 +32,8 @@ int run_cross_validate(const Arguments& arguments) {
       "seed", po::value(&folds.seed)->default_value(folds.seed), "of the dealing (the recipe has its own)")(
       "with-test", po::bool_switch(&folds.with_test), "deal the clips of split test too; else they stay unseen")(
       "stages", po::value(&stages), "only these stages, separated by commas")(
-      "set", po::value(&overrides)->composing(), "change the recipe: KEY=VALUE, such as stages.*.epochs=5")(
-      "workers", po::value(&validation.workers)->default_value(0), "loader threads; 0: half of the cores")(
-      "cache-gb", po::value(&validation.cache_gb)->default_value(0),
-      "memory for decoded clips, in GB; 0: half of what there is");
+      "set", po::value(&overrides)->composing(), "change the recipe: KEY=VALUE, such as stages.*.epochs=5");
+  add_loader_options(options, validation.workers, validation.cache_gb);
   add_device_options(options, device);
   options.add_options()("help,h", "this text");
   po::options_description hidden;

@@ -10,7 +10,6 @@
 #include <stdexcept>
 
 #include "io/atomic_file.h"
-#include "io/parallel.h"
 #include "pipeline/commands.h"
 #include "pipeline/device.h"
 #include "pipeline/evaluate.h"
@@ -63,8 +62,6 @@ std::vector<VideoDamage> parse_damages(const std::string& text) {
 
 void check_settings(const EvaluationSettings& settings, int64_t seed) {
   if (settings.batch < 1) throw std::invalid_argument("--batch must be at least 1");
-  if (settings.workers < 0 || settings.workers > io::kMostWorkers)
-    throw std::invalid_argument(fmt::format("--workers: expected 0 to {}, got {}", io::kMostWorkers, settings.workers));
   if (settings.split.empty())
     throw std::invalid_argument("--split is empty; name one split of the data, such as --split test");
   for (const std::string& noise : settings.noises) {
@@ -80,7 +77,7 @@ void check_settings(const EvaluationSettings& settings, int64_t seed) {
   preprocessing::BabbleSettings babble;
   babble.voices = settings.voices;
   babble.validate();
-  make_cache_budget(settings.cache_gb);  // complains
+  check_loader_options(settings.workers, settings.cache_gb);
   if (seed < 0) throw std::invalid_argument(fmt::format("--seed: expected 0 or more, got {}", seed));
 }
 
@@ -110,10 +107,8 @@ int run_evaluate(const Arguments& arguments) {
       "voices", po::value(&settings.voices)->default_value(8), "utterances summed to one babble, at least 8")(
       "out", po::value(&out), "folder for results.json, results.md and (of two levels or more) noise-curve.svg")(
       "seed", po::value(&seed)->default_value(1), "of the noise and the damage")(
-      "batch", po::value(&settings.batch)->default_value(16), "clips at a time")(
-      "workers", po::value(&settings.workers)->default_value(0), "loader threads; 0: half of the cores")(
-      "cache-gb", po::value(&settings.cache_gb)->default_value(0),
-      "memory for decoded clips, in GB; 0: half of what there is");
+      "batch", po::value(&settings.batch)->default_value(16), "clips at a time");
+  add_loader_options(options, settings.workers, settings.cache_gb);
   add_device_options(options, device);
   options.add_options()("help,h", "this text");
   po::options_description hidden;

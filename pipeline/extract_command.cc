@@ -8,7 +8,6 @@
 #include <stdexcept>
 
 #include "io/atomic_file.h"
-#include "io/parallel.h"
 #include "pipeline/commands.h"
 #include "pipeline/device.h"
 #include "pipeline/extract.h"
@@ -20,11 +19,9 @@ namespace {
 
 void check_settings(const ExtractSettings& settings) {
   if (settings.batch < 1) throw std::invalid_argument("--batch must be at least 1");
-  if (settings.workers < 0 || settings.workers > io::kMostWorkers)
-    throw std::invalid_argument(fmt::format("--workers: expected 0 to {}, got {}", io::kMostWorkers, settings.workers));
   if (settings.split.empty())
     throw std::invalid_argument("--split is empty; name one split of the data, such as --split test");
-  make_cache_budget(settings.cache_gb);  // complains
+  check_loader_options(settings.workers, settings.cache_gb);
 }
 
 }  // namespace
@@ -42,10 +39,8 @@ int run_extract(const Arguments& arguments) {
       "fusion/recurrent, whichever the model has")(
       "out", po::value(&out)->required(),
       "FILE.npz, FILE.safetensors, or a folder without features that gets .npz files of 1000 clips")(
-      "batch", po::value(&settings.batch)->default_value(16), "clips at a time")(
-      "workers", po::value(&settings.workers)->default_value(0), "loader threads; 0: half of the cores")(
-      "cache-gb", po::value(&settings.cache_gb)->default_value(0),
-      "memory for decoded clips, in GB; 0: half of what there is");
+      "batch", po::value(&settings.batch)->default_value(16), "clips at a time");
+  add_loader_options(options, settings.workers, settings.cache_gb);
   add_device_options(options, device);
   options.add_options()("help,h", "this text");
   po::options_description hidden;

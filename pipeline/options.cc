@@ -7,6 +7,8 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "io/parallel.h"
+#include "pipeline/clip_cache.h"
 #include "pipeline/suggest.h"
 
 namespace avsr::pipeline {
@@ -55,6 +57,17 @@ Parsed parse_options(const std::vector<std::string>& arguments, const po::option
     throw std::invalid_argument(fmt::format("{}; --help explains the options", error.what()));
   }
   return parsed;
+}
+
+void add_loader_options(po::options_description& shown, int& workers, double& cache_gb) {
+  shown.add_options()("workers", po::value(&workers)->default_value(0), "loader threads; 0: half of the cores")(
+      "cache-gb", po::value(&cache_gb)->default_value(0), "memory for decoded clips, in GB; 0: half of what there is");
+}
+
+void check_loader_options(int workers, double cache_gb) {
+  if (workers < 0 || workers > io::kMostWorkers)
+    throw std::invalid_argument(fmt::format("--workers: expected 0 to {}, got {}", io::kMostWorkers, workers));
+  make_cache_budget(cache_gb);  // complains
 }
 
 std::vector<std::string> split_list(const std::string& text) {

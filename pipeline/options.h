@@ -22,6 +22,11 @@ Parsed parse_options(const std::vector<std::string>& arguments,
                      const boost::program_options::positional_options_description& positions, const std::string& usage,
                      const std::string& example);
 
+// --workers and --cache-gb, which every command has that reads prepared clips.
+void add_loader_options(boost::program_options::options_description& shown, int& workers, double& cache_gb);
+// Throws std::invalid_argument naming the option.
+void check_loader_options(int workers, double cache_gb);
+
 // "a,b,c" -> {"a", "b", "c"}; empty entries are dropped.
 std::vector<std::string> split_list(const std::string& text);
 

@@ -151,15 +151,13 @@ int run_train(const Arguments& arguments) {
       "a model (trained on other words, say, or imported) that fills what no earlier stage does")(
       "freeze", po::value(&frozen),
       "parameter paths that no stage trains, separated by commas: video/trunk,video/embed")(
-      "workers", po::value(&run.workers)->default_value(0), "loader threads; 0: half of the cores")(
       "checkpoint-minutes", po::value(&run.checkpoint_minutes)->default_value(10),
       "between checkpoints inside an epoch")("keep-checkpoints", po::value(&run.keep_checkpoints)->default_value(1),
                                              "of the last epochs' ends, to fall back on when the last one is damaged")(
       "watch-every", po::value(&run.watch_every)->default_value(0),
-      "steps between looks at the layers (activations, dead ReLUs, sizes of "
-      "updates); 0: as often as takes less than 1 % "
-      "of the time")("cache-gb", po::value(&run.cache_gb)->default_value(0),
-                     "memory for decoded clips, in GB; 0: half of what there is");
+      "steps between looks at the layers (activations, dead ReLUs, sizes of updates); 0: as often as takes less than 1 "
+      "% of the time");
+  add_loader_options(options, run.workers, run.cache_gb);
   add_device_options(options, device);
   options.add_options()("help,h", "this text");
   po::options_description hidden;

@@ -26,10 +26,8 @@ int run_tune(const Arguments& arguments) {
       "seed", po::value(&tuning.seed)->default_value(tuning.seed), "of the draws")(
       "stages", po::value(&stages), "only these stages, separated by commas; the last one's accuracy counts")(
       "set", po::value(&tuning.overrides)->composing(),
-      "change the recipe of every trial: KEY=VALUE, such as stages.*.epochs=5")(
-      "workers", po::value(&tuning.workers)->default_value(0), "loader threads; 0: half of the cores")(
-      "cache-gb", po::value(&tuning.cache_gb)->default_value(0),
-      "memory for decoded clips, in GB; 0: half of what there is");
+      "change the recipe of every trial: KEY=VALUE, such as stages.*.epochs=5");
+  add_loader_options(options, tuning.workers, tuning.cache_gb);
   add_device_options(options, device);
   options.add_options()("help,h", "this text");
   po::options_description hidden;
