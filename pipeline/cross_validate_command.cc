@@ -46,7 +46,7 @@ int run_cross_validate(const Arguments& arguments) {
       "that this training has not seen: one group tests, the\nnext one validates (chooses the epoch), the others "
       "train. "
       "OUT gets folds.md, folds.csv and folds.json with the\nclean accuracy of each fold, their mean and deviation. "
-      "A stopped one goes on where it was; a finished fold keeps its models and no checkpoints. fold-NN/data is "
+      "A stopped one goes on where it was; a\nfinished fold keeps its models and no checkpoints. fold-NN/data is "
       "a\nprepared folder on which the other commands work too.",
       "avsr cross-validate words-small --data data --out cv --leave-out 1 --stages video");
   if (parsed.help) return 0;
