@@ -18,17 +18,6 @@ Interval wilson_interval(int64_t correct, int64_t total, double z) {
   return {std::max(0.0, centre - half), std::min(1.0, centre + half)};
 }
 
-Interval paired_bootstrap(std::span<const uint8_t> a, std::span<const uint8_t> b, int rounds, uint64_t seed) {
-  if (a.size() != b.size() || a.empty())
-    throw std::invalid_argument(
-        fmt::format("[metrics] paired_bootstrap wants two lists of one length > 0, got {} and {}", a.size(), b.size()));
-  const std::vector<double> first(a.begin(), a.end()), second(b.begin(), b.end());
-  std::vector<int> clips(a.size());
-  std::iota(clips.begin(), clips.end(), 0);
-  const double only = first.front() - second.front();
-  return bootstrap_difference(first, second, clips, rounds, seed).value_or(Interval{only, only});
-}
-
 double WordErrors::rate() const {
   if (reference_words == 0) return insertions > 0 ? 1 : 0;
   return static_cast<double>(errors()) / static_cast<double>(reference_words);

@@ -13,10 +13,6 @@ namespace avsr::eval {
 // Wilson's score interval of a proportion (Wilson 1927). total = 0 gives [0, 1]. z = 1.96 is 95 %.
 Interval wilson_interval(int64_t correct, int64_t total, double z = 1.959964);
 
-// bootstrap_difference where each clip is a group of its own; a[i] and b[i] say whether two systems were right on the
-// same clip i. Of a single clip the difference itself. Throws std::invalid_argument on different or no lengths.
-Interval paired_bootstrap(std::span<const uint8_t> a, std::span<const uint8_t> b, int rounds = 2000, uint64_t seed = 1);
-
 // Edits that turn the reference into the hypothesis, fewest in all (Levenshtein 1966).
 struct WordErrors {
   int64_t substitutions = 0, deletions = 0, insertions = 0, reference_words = 0;

@@ -12,6 +12,7 @@ std::span<const Command> all_commands() {
       Command{"tune", "random search for a recipe's hyper-parameters, on the validation set", run_tune, true},
       Command{"cross-validate", "train and test a recipe on folds of the clips or speakers", run_cross_validate, true},
       Command{"evaluate", "accuracy of models on a split, clean and in noise", run_evaluate, true},
+      Command{"compare", "what changed between two evaluations, and whether by more than chance", run_compare, false},
       Command{"transcribe", "videos -> text, times and subtitles", run_transcribe, true},
       Command{"inspect", "say what a model, a media file or a prepared folder is", run_inspect, false},
       Command{"extract", "a layer's features of every clip -> NumPy arrays or safetensors", run_extract, true},

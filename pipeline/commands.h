@@ -17,6 +17,7 @@ int run_train(const Arguments& arguments);
 int run_tune(const Arguments& arguments);
 int run_cross_validate(const Arguments& arguments);
 int run_evaluate(const Arguments& arguments);
+int run_compare(const Arguments& arguments);
 int run_transcribe(const Arguments& arguments);
 int run_inspect(const Arguments& arguments);
 int run_import(const Arguments& arguments);

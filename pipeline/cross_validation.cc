@@ -105,6 +105,7 @@ class CrossValidation {
       test.data = run.data;
       test.workers = settings_.workers;
       test.cache_gb = settings_.cache_gb;
+      test.choose_on = "";  // only the accuracy is read
       const Evaluation evaluation = evaluate(models, test);
       result.accuracy[kind] = evaluation.rows.front().accuracy(evaluation.words);
       result.clips[kind] = evaluation.rows.front().clips();

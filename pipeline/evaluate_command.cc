@@ -2,11 +2,12 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/program_options.hpp>
 #include <cmath>
 #include <filesystem>
 #include <iostream>
-#include <set>
+#include <iterator>
 #include <stdexcept>
 
 #include "io/atomic_file.h"
@@ -15,6 +16,7 @@
 #include "pipeline/evaluate.h"
 #include "pipeline/options.h"
 #include "pipeline/progress.h"
+#include "pipeline/test_noise.h"
 #include "preprocessing/noise.h"
 
 namespace avsr::pipeline {
@@ -60,13 +62,47 @@ std::vector<VideoDamage> parse_damages(const std::string& text) {
   return damages;
 }
 
+std::vector<models::Streams> parse_missing(const std::string& text) {
+  std::vector<models::Streams> missing;
+  for (const std::string& entry : split_list(text)) {
+    if (entry != "video" && entry != "audio")
+      throw std::invalid_argument(fmt::format("--missing: expected video, audio or both, found '{}'", entry));
+    missing.push_back(entry == "video" ? models::Streams::video : models::Streams::audio);
+  }
+  return missing;
+}
+
+// "NAME=FILE" gives a model its name in the tables; a file that has "=" in its own path is a file.
+void read_names(std::vector<std::string>& paths, std::vector<std::string>& names) {
+  bool named = false;
+  for (std::string& path : paths) {
+    const size_t equals = path.find('=');
+    const bool has_name = equals != std::string::npos && equals > 0 && !std::filesystem::exists(path);
+    names.push_back(has_name ? path.substr(0, equals) : "");
+    if (has_name) path.erase(0, equals + 1);
+    named |= has_name;
+  }
+  if (!named) {
+    names.clear();
+    return;
+  }
+  for (size_t m = 0; m < names.size(); ++m) {
+    if (names[m].empty())
+      throw std::invalid_argument(
+          fmt::format("name all models or none: {} has no name before it (NAME={})", paths[m], paths[m]));
+    if (std::count(names.begin(), names.end(), names[m]) > 1)
+      throw std::invalid_argument(fmt::format("two models are named {}", names[m]));
+  }
+}
+
 void check_settings(const EvaluationSettings& settings, int64_t seed) {
   if (settings.batch < 1) throw std::invalid_argument("--batch must be at least 1");
   if (settings.split.empty())
     throw std::invalid_argument("--split is empty; name one split of the data, such as --split test");
   for (const std::string& noise : settings.noises) {
-    static const std::set<std::string> kMade{"babble", "speech", "white", "pink"};
-    if (!kMade.count(noise) && !std::filesystem::is_regular_file(noise) && !std::filesystem::is_directory(noise))
+    const bool made =
+        std::any_of(std::begin(kMadeNoises), std::end(kMadeNoises), [&](const char* kind) { return noise == kind; });
+    if (!made && !std::filesystem::is_regular_file(noise) && !std::filesystem::is_directory(noise))
       throw std::invalid_argument(fmt::format(
           "--noise: expected babble, speech, white, pink, a sound file or a folder of them, found no file '{}'",
           noise));
@@ -87,7 +123,7 @@ int run_evaluate(const Arguments& arguments) {
   namespace po = boost::program_options;
   EvaluationSettings settings;
   std::vector<std::string> paths;
-  std::string out, snr, noises, snr_over, damages;
+  std::string out, snr, noises, snr_over, damages, missing;
   DeviceChoice device;
   int64_t seed = 1;  // signed, so that a negative one is noticed
   po::options_description options("Options");
@@ -105,7 +141,14 @@ int run_evaluate(const Arguments& arguments) {
       "pictures to try beside the intact one, separated by commas: blur:PIXELS, occlusion:SHARE, jpeg:QUALITY, "
       "drop:PROBABILITY, offset:FRAMES (late), frozen (the first frame throughout: lip-reading must fail)")(
       "voices", po::value(&settings.voices)->default_value(8), "utterances summed to one babble, at least 8")(
-      "out", po::value(&out), "folder for results.json, results.md and (of two levels or more) noise-curve.svg")(
+      "missing", po::value(&missing),
+      "video, audio: clips are tested without it, too; an audiovisual model that was not trained with modality "
+      "dropout then leaves the answer to an audio or a video model given beside it")(
+      "choose-on", po::value(&settings.choose_on)->default_value(settings.choose_on),
+      "split on which each model's temperature of calibration is chosen and, of an audio and a video model, the "
+      "weights that join their decisions (vote, weighted sum, product); '' for neither")(
+      "out", po::value(&out),
+      "folder for results.json, results.csv, results.md and (of two levels or more) noise-curve.svg")(
       "seed", po::value(&seed)->default_value(1), "of the noise and the damage")(
       "batch", po::value(&settings.batch)->default_value(16), "clips at a time");
   add_loader_options(options, settings.workers, settings.cache_gb);
@@ -118,8 +161,8 @@ int run_evaluate(const Arguments& arguments) {
   const Parsed parsed =
       parse_options(arguments, options, hidden, positions,
                     "avsr evaluate MODEL… --data DIR [--snr LEVELS] [--out DIR]\n\nAccuracy of models on a split, "
-                    "clean and in noise. All models "
-                    "hear the same noisy clips.",
+                    "clean and in noise. All models hear the same noisy clips. NAME=MODEL gives a model its name in "
+                    "the tables.",
                     "avsr evaluate run/*.safetensors --data data --noise babble,white --snr clean,20,10,0,-5 --out "
                     "run/evaluation");
   if (parsed.help) return 0;
@@ -128,6 +171,8 @@ int run_evaluate(const Arguments& arguments) {
   if (settings.noises.empty()) throw std::invalid_argument("--noise is empty; try --noise babble");
   settings.snr_over = parse_snr_over(snr_over);
   settings.damages = parse_damages(damages);
+  settings.missing = parse_missing(missing);
+  read_names(paths, settings.names);
   check_settings(settings, seed);
   settings.seed = static_cast<uint64_t>(seed);
   if (parsed.has("out")) io::require_output_folder(out);

@@ -9,6 +9,7 @@
 #include "eval/plot.h"
 #include "io/atomic_file.h"
 #include "pipeline/evaluate.h"
+#include "pipeline/evaluation_numbers.h"
 #include "pipeline/word_sequence.h"
 
 namespace avsr::pipeline {
@@ -17,60 +18,8 @@ namespace {
 constexpr size_t kShownWords = 10;  // in the report; results.json has all
 
 std::string level_name(const Condition& condition) {
+  if (condition.lacks(models::Streams::audio)) return "no sound";
   return condition.snr_db ? fmt::format("{:g} dB", *condition.snr_db) : "clean";
-}
-
-std::vector<std::string> models_in_order(const Evaluation& evaluation) {
-  std::vector<std::string> models;
-  for (const EvaluationRow& row : evaluation.rows)
-    if (models.empty() || models.back() != row.model) models.push_back(row.model);
-  return models;
-}
-
-// One table and one picture: a noise at its levels, the picture damaged in one way or intact.
-struct Panel {
-  std::string title;                  // "babble", "white, blur:2"
-  std::vector<Condition> conditions;  // clean first
-};
-
-std::vector<Panel> panels_of(const Evaluation& evaluation) {
-  std::vector<Panel> panels;
-  std::vector<std::optional<VideoDamage>> damages;
-  for (const Condition& c : evaluation.conditions)
-    if (std::find(damages.begin(), damages.end(), c.damage) == damages.end()) damages.push_back(c.damage);
-  for (const auto& damage : damages)
-    for (size_t n = 0; n < std::max<size_t>(1, evaluation.noises.size()); ++n) {
-      Panel panel{n < evaluation.noises.size() ? evaluation.noises[n].at("name").get<std::string>() : "clean", {}};
-      if (damage) panel.title += ", " + damage->text();
-      for (const Condition& c : evaluation.conditions)
-        if (c.damage == damage && (c.noise < 0 || c.noise == static_cast<int>(n))) panel.conditions.push_back(c);
-      if (n == 0 || panel.conditions.size() > 1) panels.push_back(std::move(panel));  // clean alone stands once
-    }
-  return panels;
-}
-
-const EvaluationRow& row_of(const Evaluation& evaluation, const std::string& model, const Condition& condition) {
-  return *std::find_if(evaluation.rows.begin(), evaluation.rows.end(),
-                       [&](const EvaluationRow& row) { return row.model == model && row.condition == condition; });
-}
-
-nlohmann::json level_json(const Condition& condition) {
-  return condition.snr_db ? nlohmann::json(*condition.snr_db) : nlohmann::json("clean");
-}
-
-void add_condition(const Evaluation& evaluation, const Condition& condition, nlohmann::json& json) {
-  json["noise"] = condition.noise < 0 ? nlohmann::json("none")
-                                      : evaluation.noises.at(static_cast<size_t>(condition.noise)).at("name");
-  json["snr_db"] = level_json(condition);
-  if (condition.damage) json["damage"] = condition.damage->text();
-}
-
-// Each model's row under the first condition: clean, where that was asked for.
-std::vector<const EvaluationRow*> leading_rows(const Evaluation& evaluation) {
-  std::vector<const EvaluationRow*> leading;
-  for (const std::string& model : models_in_order(evaluation))
-    leading.push_back(&row_of(evaluation, model, evaluation.conditions.front()));
-  return leading;
 }
 
 // A label or a model's name as text of results.md: "<background>" is no HTML, and "|" ends no cell.
@@ -82,22 +31,6 @@ std::string markdown_text(const std::string& name) {
 
 std::string label_text(const Evaluation& evaluation, int label) {
   return markdown_text(evaluation.labels.at(static_cast<size_t>(label)));
-}
-
-nlohmann::json by_word_json(const Evaluation& evaluation, const EvaluationRow& row) {
-  nlohmann::json words = nlohmann::json::array(), confusions = nlohmann::json::array();
-  for (const eval::WordAccuracy& word : eval::word_accuracies(evaluation.words, row.answers))
-    words.push_back({{"word", evaluation.labels.at(static_cast<size_t>(word.word))},
-                     {"clips", word.clips},
-                     {"correct", word.correct},
-                     {"accuracy", word.accuracy()}});
-  for (const eval::Confusion& confusion : eval::confusions(evaluation.words, row.answers))
-    confusions.push_back({{"said", evaluation.labels.at(static_cast<size_t>(confusion.said))},
-                          {"heard", evaluation.labels.at(static_cast<size_t>(confusion.heard))},
-                          {"clips", confusion.clips}});
-  nlohmann::json json{{"model", row.model}, {"words", words}, {"confusions", confusions}};
-  add_condition(evaluation, row.condition, json);
-  return json;
 }
 
 // The worst words and the most frequent wrong answers of one model, as two tables.
@@ -118,42 +51,18 @@ std::string words_report(const Evaluation& evaluation, const EvaluationRow& row)
   return text;
 }
 
-// Accuracy gained by the first audiovisual model over the first audio model under each condition, with its interval.
-nlohmann::json gains_of(const Evaluation& evaluation) {
-  const auto first = [&](models::Streams streams) {
-    const auto row = std::find_if(evaluation.rows.begin(), evaluation.rows.end(),
-                                  [&](const EvaluationRow& r) { return r.streams == streams; });
-    return row == evaluation.rows.end() ? std::string() : row->model;
-  };
-  const std::string av = first(models::Streams::audiovisual), a = first(models::Streams::audio);
-  nlohmann::json gains = nlohmann::json::array();
-  if (av.empty() || a.empty()) return gains;
-  for (const Condition& condition : evaluation.conditions) {
-    const EvaluationRow &better = row_of(evaluation, av, condition), &worse = row_of(evaluation, a, condition);
-    const eval::Interval interval = eval::paired_bootstrap(better.hits(evaluation.words), worse.hits(evaluation.words));
-    nlohmann::json gain{{"model", av},
-                        {"over", a},
-                        {"gain", better.accuracy(evaluation.words) - worse.accuracy(evaluation.words)},
-                        {"ci95_low", interval.low},
-                        {"ci95_high", interval.high}};
-    add_condition(evaluation, condition, gain);
-    gain["name"] = evaluation.name_of(condition);
-    gains.push_back(std::move(gain));
-  }
-  return gains;
-}
-
-std::vector<eval::Curve> curves_of(const Evaluation& evaluation, const Panel& panel) {
+std::vector<eval::Curve> curves_of(const Evaluation& evaluation, const Evaluation::Panel& panel) {
   std::vector<eval::Curve> curves;
-  for (const std::string& model : models_in_order(evaluation)) {
+  for (const std::string& model : evaluation.systems()) {
     eval::Curve curve{model, {}};
     for (const Condition& condition : panel.conditions) {
-      const EvaluationRow& row = row_of(evaluation, model, condition);
-      const eval::Interval interval = row.interval(evaluation.words);
-      curve.points.push_back({!condition.snr_db, condition.snr_db.value_or(0), row.accuracy(evaluation.words),
+      const EvaluationRow* row = evaluation.row(model, condition);
+      if (!row) continue;
+      const eval::Interval interval = evaluation.interval(*row);
+      curve.points.push_back({!condition.snr_db, condition.snr_db.value_or(0), row->accuracy(evaluation.words),
                               interval.low, interval.high});
     }
-    curves.push_back(std::move(curve));
+    if (!curve.points.empty()) curves.push_back(std::move(curve));
   }
   return curves;
 }
@@ -163,8 +72,8 @@ std::string title_of(const Evaluation& evaluation) {
   return fmt::format("{} words, {} clips", words, evaluation.keys.size());
 }
 
-std::string panel_table(const Evaluation& evaluation, const Panel& panel, bool markdown) {
-  const std::vector<std::string> models = models_in_order(evaluation);
+std::string panel_table(const Evaluation& evaluation, const Evaluation::Panel& panel, bool markdown) {
+  const std::vector<std::string> models = evaluation.systems();
   size_t width = 5;
   for (const std::string& model : models) width = std::max(width, model.size());
   std::string head = markdown ? "| % |" : fmt::format("{:<{}}", "%", width), ruler = "|---|";
@@ -176,19 +85,87 @@ std::string panel_table(const Evaluation& evaluation, const Panel& panel, bool m
   for (const std::string& model : models) {
     table += markdown ? fmt::format("| {} |", markdown_text(model)) : fmt::format("{:<{}}", model, width);
     for (const Condition& condition : panel.conditions) {
-      const EvaluationRow& row = row_of(evaluation, model, condition);
-      const eval::Interval interval = row.interval(evaluation.words);
-      table += markdown ? fmt::format(" {:.1f} ({:.1f}-{:.1f}) |", 100 * row.accuracy(evaluation.words),
+      const EvaluationRow* row = evaluation.row(model, condition);
+      if (!row) {
+        table += markdown ? " – |" : fmt::format("{:>9}", "-");
+        continue;
+      }
+      const eval::Interval interval = evaluation.interval(*row);
+      table += markdown ? fmt::format(" {:.1f} ({:.1f}-{:.1f}) |", 100 * row->accuracy(evaluation.words),
                                       100 * interval.low, 100 * interval.high)
-                        : fmt::format("{:>9.1f}", 100 * row.accuracy(evaluation.words));
+                        : fmt::format("{:>9.1f}", 100 * row->accuracy(evaluation.words));
     }
     table += "\n";
   }
   return table;
 }
 
+// By how many points the reference is ahead of each other system, for every panel.
+std::string comparison_tables(const Evaluation& evaluation) {
+  const std::vector<Comparison> comparisons = compare(evaluation);
+  if (comparisons.empty()) return "";
+  std::string text = fmt::format(
+      "\n## Points that {} is ahead\n\nIn brackets: 95 % intervals (paired bootstrap by {}). * p < 0.05 by McNemar's "
+      "exact "
+      "test, corrected for\nthe number of systems under each condition (Holm).\n",
+      markdown_text(comparisons.front().system), evaluation.grouped_by);
+  for (const Evaluation::Panel& panel : evaluation.panels()) {
+    text += fmt::format("\n| {} |", markdown_text(panel.title));
+    std::string ruler = "\n|---|";
+    for (const Condition& condition : panel.conditions) {
+      text += fmt::format(" {} |", level_name(condition));
+      ruler += "---|";
+    }
+    text += ruler + "\n";
+    for (const std::string& other : evaluation.systems()) {
+      if (other == comparisons.front().system) continue;
+      text += fmt::format("| over {} |", markdown_text(other));
+      for (const Condition& condition : panel.conditions) {
+        const auto found = std::find_if(comparisons.begin(), comparisons.end(), [&](const Comparison& c) {
+          return c.over == other && c.condition == condition;
+        });
+        if (found == comparisons.end()) {
+          text += " – |";
+          continue;
+        }
+        text += fmt::format(" {:+.1f}{}{} |", 100 * found->difference, found->p_holm < 0.05 ? "*" : "",
+                            found->interval ? fmt::format(" ({:+.1f} to {:+.1f})", 100 * found->interval->low,
+                                                          100 * found->interval->high)
+                                            : "");
+      }
+      text += "\n";
+    }
+  }
+  return text;
+}
+
+std::string share_text(const std::optional<double>& share) { return share ? fmt::format("{:.1f}", 100 * *share) : "–"; }
+
+// What is measured of each system under the first condition.
+std::string systems_table(const Evaluation& evaluation) {
+  std::string text = fmt::format(
+      "\n## Each system, {}\n\n| % | top 5 | precision | recall | F1 | ROC area | PR area | calibration error | at the "
+      "temperature |\n"
+      "|---|---|---|---|---|---|---|---|---|\n",
+      evaluation.name_of(evaluation.conditions.front()));
+  for (const EvaluationRow* row : evaluation.leading_rows()) {
+    const SystemMetrics metrics = measure(evaluation, *row);
+    text += fmt::format(
+        "| {} | {:.1f} | {} | {} | {} | {} | {} | {} | {} |\n", markdown_text(row->model), 100 * row->top(5),
+        share_text(metrics.macro.precision), share_text(metrics.macro.recall), share_text(metrics.macro.f1),
+        share_text(metrics.roc_area), share_text(metrics.pr_area), share_text(metrics.calibration_error),
+        metrics.temperature
+            ? fmt::format("{} ({:.2f})", share_text(metrics.calibration_error_at_temperature), *metrics.temperature)
+            : "–");
+  }
+  return text +
+         "\nPrecision, recall, F1 and areas: means over the words that have them, one against the rest. Calibration "
+         "error: how far the\nprobability of an answer is from the share of such answers that are right, at first and "
+         "with the temperature in brackets, chosen on another split.\n";
+}
+
 // "noise-curve.svg" for the first panel, then "noise-curve-white-blur-2.svg".
-std::string picture_of(const Panel& panel, bool first) {
+std::string picture_of(const Evaluation::Panel& panel, bool first) {
   std::string name = first ? "noise-curve" : "noise-curve-" + panel.title;
   for (char& c : name)
     if (!std::isalnum(static_cast<unsigned char>(c)) && c != '-' && c != '.') c = '-';
@@ -198,38 +175,13 @@ std::string picture_of(const Panel& panel, bool first) {
 }  // namespace
 
 std::string accuracy_table(const Evaluation& evaluation, bool markdown) {
-  const std::vector<Panel> panels = panels_of(evaluation);
+  const std::vector<Evaluation::Panel> panels = evaluation.panels();
   std::string text;
-  for (const Panel& panel : panels) {
+  for (const Evaluation::Panel& panel : panels) {
     if (panels.size() > 1) text += fmt::format("\n{}{}\n{}", markdown ? "### " : "", panel.title, markdown ? "\n" : "");
     text += panel_table(evaluation, panel, markdown);
   }
   return text;
-}
-
-nlohmann::json results_json(const Evaluation& evaluation) {
-  nlohmann::json rows = nlohmann::json::array();
-  for (const EvaluationRow& row : evaluation.rows) {
-    const eval::Interval interval = row.interval(evaluation.words);
-    nlohmann::json one{{"model", row.model},
-                       {"streams", name_of(row.streams)},
-                       {"accuracy", row.accuracy(evaluation.words)},
-                       {"correct", row.correct(evaluation.words)},
-                       {"clips", row.clips()},
-                       {"ci95_low", interval.low},
-                       {"ci95_high", interval.high}};
-    add_condition(evaluation, row.condition, one);
-    rows.push_back(std::move(one));
-  }
-  nlohmann::json by_word = nlohmann::json::array();
-  for (const EvaluationRow* row : leading_rows(evaluation)) by_word.push_back(by_word_json(evaluation, *row));
-  return {{"rows", rows},
-          {"by_word", by_word},
-          {"gains", gains_of(evaluation)},
-          {"noises", evaluation.noises},
-          {"data", evaluation.data},
-          {"models", evaluation.models},
-          {"notes", evaluation.notes}};
 }
 
 std::vector<std::string> write_results(const Evaluation& evaluation, const std::filesystem::path& folder) {
@@ -237,19 +189,18 @@ std::vector<std::string> write_results(const Evaluation& evaluation, const std::
     io::write_file_atomically((folder / name).string(), std::string_view(text));
   };
   write("results.json", results_json(evaluation).dump(2) + "\n");
+  write("results.csv", results_csv(evaluation));
   std::string report = fmt::format(
-      "# Accuracy: {}\n\n{}\nIn brackets: 95 % intervals (Wilson). Split {}, data hash {}, seed {}.\n",
-      title_of(evaluation), accuracy_table(evaluation, true), evaluation.data.at("split").get<std::string>(),
-      evaluation.data.at("hash").get<std::string>(), evaluation.data.at("seed").get<uint64_t>());
-  for (const auto& gain : gains_of(evaluation))
-    report += fmt::format("\n{} - {}, {}: {:+.1f} points (95 %: {:+.1f} to {:+.1f})\n", markdown_text(gain["model"]),
-                          markdown_text(gain["over"]), markdown_text(gain["name"]), 100 * gain["gain"].get<double>(),
-                          100 * gain["ci95_low"].get<double>(), 100 * gain["ci95_high"].get<double>());
+      "# Accuracy: {}\n\n{}\nIn brackets: 95 % intervals (bootstrap by {}). Split {}, data hash {}, seed {}.\n",
+      title_of(evaluation), accuracy_table(evaluation, true), evaluation.grouped_by,
+      evaluation.data.at("split").get<std::string>(), evaluation.data.at("hash").get<std::string>(),
+      evaluation.data.at("seed").get<uint64_t>());
+  report += comparison_tables(evaluation) + systems_table(evaluation);
   for (const std::string& note : evaluation.notes) report += "\nNote: " + note + ".\n";
-  for (const EvaluationRow* row : leading_rows(evaluation)) report += words_report(evaluation, *row);
+  for (const EvaluationRow* row : evaluation.leading_rows()) report += words_report(evaluation, *row);
   write("results.md", report);
-  std::vector<std::string> lines{fmt::format("written: {}/results.json, results.md", folder.string())};
-  const std::vector<Panel> panels = panels_of(evaluation);
+  std::vector<std::string> lines{fmt::format("written: {}/results.json, results.csv, results.md", folder.string())};
+  const std::vector<Evaluation::Panel> panels = evaluation.panels();
   for (size_t i = 0; i < panels.size(); ++i) {
     if (panels[i].conditions.size() < 2) continue;  // a curve of one point
     const std::filesystem::path picture = folder / picture_of(panels[i], i == 0);

@@ -48,17 +48,16 @@ std::shared_ptr<TestBatches::Piece> TestBatches::piece(size_t number) {
   return found;
 }
 
-void TestBatches::cut(size_t number, Piece& piece) const {
-  const std::vector<Sample>& samples = dataset_.samples();
-  const size_t first = number * static_cast<size_t>(settings_.batch),
-               last = std::min(samples.size(), first + static_cast<size_t>(settings_.batch));
-  for (size_t i = first; i < last; ++i) {
-    const Sample& sample = samples[i];
-    Stretch stretch = cut_stretch(*dataset_.clip(sample.clip), sample.first_frame, sample.frames);
-    if (settings_.room && !stretch.audio.samples.empty())
-      stretch.audio = preprocessing::reverberated(stretch.audio, *settings_.room, settings_.room_name);
-    piece.stretches.push_back(std::move(stretch));
-  }
+Stretch TestBatches::cut(const Sample& sample) const {
+  Stretch stretch = cut_stretch(*dataset_.clip(sample.clip), sample.first_frame, sample.frames);
+  if (settings_.room && !stretch.audio.samples.empty())
+    stretch.audio = preprocessing::reverberated(stretch.audio, *settings_.room, settings_.room_name);
+  return stretch;
+}
+
+Stretch TestBatches::clip_under(const Condition& condition, size_t sample) const {
+  const Sample& wanted = dataset_.samples().at(sample);
+  return under(condition, wanted, cut(wanted));
 }
 
 void TestBatches::add_noise(const Condition& condition, const Sample& sample, io::Waveform& audio) const {
@@ -108,13 +107,20 @@ void TestBatches::make(size_t i) {
   const Condition& condition = settings_.conditions[c];
   Made made{number * static_cast<size_t>(settings_.batch), c, std::vector<HostBatch>(readers_.size())};
   const std::shared_ptr<Piece> shared = piece(number);
-  std::call_once(shared->cut, [&] { cut(number, *shared); });
+  std::call_once(shared->cut, [&] {
+    const std::vector<Sample>& samples = dataset_.samples();
+    const size_t last = std::min(samples.size(), made.first_clip + static_cast<size_t>(settings_.batch));
+    for (size_t s = made.first_clip; s < last; ++s) shared->stretches.push_back(cut(samples[s]));
+  });
   std::vector<Stretch> stretches;
   for (size_t r = 0; r < readers_.size(); ++r) {
     if (!wants_(r, c)) continue;
     for (size_t b = stretches.size(); b < shared->stretches.size(); ++b)
       stretches.push_back(under(condition, dataset_.samples()[made.first_clip + b], shared->stretches[b]));
     made.batches[r] = batch_for(*readers_[r], made.first_clip, stretches);
+    const auto clips = static_cast<size_t>(made.batches[r].clips);
+    if (condition.lacks(models::Streams::video)) made.batches[r].video_present.assign(clips, 0);
+    if (condition.lacks(models::Streams::audio)) made.batches[r].audio_present.assign(clips, 0);
   }
   const std::lock_guard lock(mutex_);
   if (--shared->open == 0) open_.erase(number);

@@ -23,8 +23,16 @@ struct Condition {
   int noise = -1;                // index in the list of noises; -1: none, and snr_db has no value
   std::optional<double> snr_db;  // of that noise
   std::optional<VideoDamage> damage;
+  std::optional<models::Streams> missing = std::nullopt;  // audio or video: the clip comes without it
 
-  bool same_sound(const Condition& other) const { return noise == other.noise && snr_db == other.snr_db; }
+  bool lacks(models::Streams stream) const { return missing == stream; }
+  bool same_sound(const Condition& other) const {
+    return noise == other.noise && snr_db == other.snr_db &&
+           lacks(models::Streams::audio) == other.lacks(models::Streams::audio);
+  }
+  bool same_picture(const Condition& other) const {
+    return damage == other.damage && lacks(models::Streams::video) == other.lacks(models::Streams::video);
+  }
   bool operator==(const Condition&) const = default;
 };
 
@@ -60,6 +68,8 @@ class TestBatches {
   };
   // What make(i) made; once.
   Made take(size_t i);
+  // The clip of a sample as the batches have it under a condition, before a reader crops and normalises it.
+  Stretch clip_under(const Condition& condition, size_t sample) const;
 
  private:
   struct Piece {
@@ -68,8 +78,8 @@ class TestBatches {
     size_t open = 0;  // conditions to come
   };
   std::shared_ptr<Piece> piece(size_t number);
-  void cut(size_t number, Piece& piece) const;
-  HostBatch batch_for(const BatchWriter& reader, size_t number, const std::vector<Stretch>& stretches) const;
+  Stretch cut(const Sample& sample) const;
+  HostBatch batch_for(const BatchWriter& reader, size_t first, const std::vector<Stretch>& stretches) const;
   Stretch under(const Condition& condition, const Sample& sample, const Stretch& clean) const;
   void add_noise(const Condition& condition, const Sample& sample, io::Waveform& audio) const;
 

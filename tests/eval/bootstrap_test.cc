@@ -101,17 +101,19 @@ TEST(Bootstrap, RefusesWhatDoesNotFit) {
   EXPECT_THROW(bootstrap_difference(Values{1, 0}, Values{1}, Groups{1, 2}), std::invalid_argument);
 }
 
-TEST(PairedBootstrap, IsTheCaseOfOneClipPerGroup) {
-  const std::vector<uint8_t> a{1, 1, 0, 1, 1, 0, 1}, b{0, 1, 1, 0, 1, 0, 0};
-  const Interval found = paired_bootstrap(a, b, 500, 2);
-  const auto wanted =
-      bootstrap_difference(Values(a.begin(), a.end()), Values(b.begin(), b.end()), Groups{3, 1, 4, 5, 9, 2, 6}, 500, 2);
-  EXPECT_EQ(found.low, wanted->low);
-  EXPECT_EQ(found.high, wanted->high);
-  EXPECT_LT(found.low, found.high);
-  const Interval one = paired_bootstrap(std::vector<uint8_t>{1}, std::vector<uint8_t>{0});
-  EXPECT_EQ(one.low, 1);
-  EXPECT_EQ(one.high, 1);
+TEST(Bootstrap, ADifferenceHasItsUsualWidthAndIsFixedByTheSeed) {
+  Values a(400), b(400);
+  Groups clips(400);
+  for (int i = 0; i < 400; ++i) {
+    a[static_cast<size_t>(i)] = i % 10 < 8;  // 80 %
+    b[static_cast<size_t>(i)] = i % 10 < 5;  // 50 %, right only where a is right
+    clips[static_cast<size_t>(i)] = i;
+  }
+  const auto interval = bootstrap_difference(a, b, clips);
+  EXPECT_LT(interval->low, 0.3);
+  EXPECT_GT(interval->high, 0.3);
+  EXPECT_NEAR(interval->high - interval->low, 2 * 1.96 * std::sqrt(0.3 * 0.7 / 400), 0.02);
+  EXPECT_EQ(bootstrap_difference(a, b, clips)->low, interval->low);
 }
 
 }  // namespace

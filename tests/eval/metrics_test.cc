@@ -19,20 +19,6 @@ TEST(WilsonInterval, MatchesPublishedValues) {
   EXPECT_DOUBLE_EQ(wilson_interval(0, 0).high, 1);
 }
 
-TEST(PairedBootstrap, HoldsTheDifferenceAndIsFixedBySeed) {
-  std::vector<uint8_t> a(400), b(400);
-  for (size_t i = 0; i < a.size(); ++i) {
-    a[i] = i % 10 < 8;  // 80 %
-    b[i] = i % 10 < 5;  // 50 %, right only where a is right
-  }
-  const Interval interval = paired_bootstrap(a, b);
-  EXPECT_LT(interval.low, 0.3);
-  EXPECT_GT(interval.high, 0.3);
-  EXPECT_NEAR(interval.high - interval.low, 2 * 1.96 * std::sqrt(0.3 * 0.7 / 400), 0.02);
-  EXPECT_EQ(paired_bootstrap(a, b).low, interval.low);
-  EXPECT_THROW(paired_bootstrap(a, std::vector<uint8_t>(3)), std::invalid_argument);
-}
-
 TEST(WordErrorRate, CountsEachKindOfEdit) {
   const WordErrors same = word_errors({"bin", "blue"}, {"bin", "blue"});
   EXPECT_EQ(same.errors(), 0);

@@ -2,11 +2,13 @@
 // of its recipe serve all.
 #include "pipeline/commands.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <numbers>
 #include <optional>
@@ -90,12 +92,12 @@ TEST_F(CommandsOnARun, TrainEvaluateAndInspectTellAndWrite) {
   EXPECT_THAT(call(run_train, train_arguments()).failure, HasSubstr("--resume")) << "a second run must not overwrite";
 
   // evaluate: a row for each model and level
-  const Outcome outcome =
-      call(run_evaluate, {path("run/audio.safetensors"), path("run/video.safetensors"), "--data", path("data"),
-                          "--noise", "white", "--snr", "clean,0", "--out", path("report"), "--threads", "1"});
+  const Outcome outcome = call(
+      run_evaluate, {path("run/audio.safetensors"), path("run/video.safetensors"), "--data", path("data"), "--noise",
+                     "white", "--snr", "clean,0", "--out", path("report"), "--threads", "1", "--choose-on", ""});
   ASSERT_EQ(outcome.code, 0) << outcome.failure << outcome.misuse;
   const json results = json::parse(io::read_text_file(path("report/results.json")));
-  const json& rows = results.is_array() ? results : results.at("rows");
+  const json& rows = results.at("rows");
   ASSERT_EQ(rows.size(), 4u);
   for (const json& row : rows) {
     for (const char* key : {"model", "streams", "noise", "snr_db", "accuracy", "clips"})
@@ -103,14 +105,15 @@ TEST_F(CommandsOnARun, TrainEvaluateAndInspectTellAndWrite) {
     EXPECT_EQ(row.at("clips"), 8);
   }
   // and for each model, where it is clean, its words and what it took them for
-  const json& by_word = results.at("by_word");
-  ASSERT_EQ(by_word.size(), 2u);
+  const json& systems = results.at("systems");
+  ASSERT_EQ(systems.size(), 2u);
   int64_t correct = 0, confused = 0;
-  for (const json& word : by_word.at(0).at("words")) correct += word.at("correct").get<int64_t>();
-  for (const json& one : by_word.at(0).at("confusions")) confused += one.at("clips").get<int64_t>();
+  for (const json& word : systems.at(0).at("by_word")) correct += word.at("correct").get<int64_t>();
+  for (const json& one : systems.at(0).at("confusions")) confused += one.at("clips").get<int64_t>();
   EXPECT_EQ(correct, rows.at(0).at("correct"));
   EXPECT_EQ(correct + confused, 8);
-  EXPECT_EQ(by_word.at(1).at("snr_db"), "clean");
+  EXPECT_EQ(systems.at(1).at("snr_db"), "clean");
+  EXPECT_TRUE(systems.at(1).at("temperature").is_null());
   EXPECT_THAT(io::read_text_file(path("report/results.md")), HasSubstr("## Words of audio, clean"));
   EXPECT_THAT(call(run_evaluate, {model("a-rec"), "--data", path("data"), "--snr", "loud"}).misuse, HasSubstr("loud"));
   EXPECT_THAT(call(run_evaluate, {model("a-rec"), "--data", path("absent")}).failure, HasSubstr("absent"));
@@ -121,6 +124,49 @@ TEST_F(CommandsOnARun, TrainEvaluateAndInspectTellAndWrite) {
                                     HasSubstr("architecture"), HasSubstr("provenance")));
   io::write_file_atomically(path("broken.safetensors"), "broken");
   EXPECT_THAT(call(run_inspect, {path("broken.safetensors")}).failure, HasSubstr("broken.safetensors"));
+}
+
+// Weights and temperatures come from the validation split. Of a clip without video the ear alone answers.
+TEST_F(CommandsOnARun, DecisionsAreJoinedAndMissingStreamsStoodInFor) {
+  const std::string ear = path("run/audio.safetensors"), eye = path("run/video.safetensors"),
+                    both = path("run/audiovisual.safetensors");
+  const Outcome outcome =
+      call(run_evaluate, {"A=" + ear, "V=" + eye, "AV=" + both, "--data", path("data"), "--noise", "white", "--snr",
+                          "clean,0", "--missing", "video,audio", "--out", path("joined"), "--threads", "1"});
+  ASSERT_EQ(outcome.code, 0) << outcome.failure << outcome.misuse;
+  EXPECT_THAT(outcome.out, AllOf(HasSubstr("without video, A answers in place of AV"),
+                                 HasSubstr("without sound, V answers in place of AV"), HasSubstr("A + V, vote")));
+  const json results = json::parse(io::read_text_file(path("joined/results.json")));
+  std::map<std::string, std::map<std::string, std::string>> right;  // condition -> system -> clip by clip
+  for (const json& row : results.at("rows"))
+    right[fmt::format("{} {} {}", row.at("noise").get<std::string>(), row.at("snr_db").dump(),
+                      row.at("missing").dump())][row.at("model").get<std::string>()] =
+        row.at("right").get<std::string>();
+  ASSERT_EQ(right.size(), 5u);  // clean and noisy, with and without video; without sound
+  const auto &dark = right.at(R"(white 0.0 "video")"), &silent = right.at(R"(none "clean" "audio")");
+  EXPECT_EQ(dark.count("V"), 0u);
+  EXPECT_EQ(silent.count("A"), 0u);
+  EXPECT_EQ(dark.at("AV"), dark.at("A"));
+  EXPECT_EQ(dark.at("A + V, vote"), dark.at("A"));
+  EXPECT_EQ(dark.at("A"), right.at("white 0.0 null").at("A"));
+  EXPECT_EQ(silent.at("AV"), silent.at("V"));
+  EXPECT_EQ(silent.at("V"), right.at(R"(none "clean" null)").at("V"));
+  EXPECT_EQ(results.at("fusion").at("split"), "val");
+  EXPECT_EQ(results["fusion"].at("rules").size(), 2u);
+  for (const json& system : results.at("systems"))
+    EXPECT_EQ(system.at("temperature").is_number(), system.at("model").get<std::string>().size() <= 2)
+        << system.at("model");
+
+  EXPECT_THAT(call(run_evaluate, {both, eye, "--data", path("data"), "--missing", "video"}).failure,
+              AllOf(HasSubstr("audiovisual.safetensors"), HasSubstr("modality dropout"), HasSubstr("an audio model")));
+  EXPECT_THAT(call(run_evaluate, {"A=" + ear, eye, "--data", path("data")}).misuse, HasSubstr("name all models"));
+  EXPECT_THAT(call(run_evaluate, {"A=" + ear, "A=" + eye, "--data", path("data")}).misuse, HasSubstr("two models"));
+  EXPECT_THAT(call(run_evaluate, {ear, "--data", path("data"), "--missing", "smell"}).misuse, HasSubstr("smell"));
+
+  const Outcome same = call(run_compare, {path("joined"), path("joined/results.json")});
+  ASSERT_EQ(same.code, 0) << same.failure << same.misuse;
+  EXPECT_THAT(same.out, AllOf(HasSubstr("8 clips"), HasSubstr("0 of "), HasSubstr("white 0 dB, no video")));
+  EXPECT_THAT(call(run_compare, {path("joined")}).misuse, HasSubstr("expected two"));
 }
 
 TEST_F(CommandsOnARun, TranscribeReadsLipsAndGoesOnAfterABadFile) {

@@ -5,6 +5,7 @@
 #include "io/atomic_file.h"
 #include "io/temporary_folder.h"
 #include "pipeline/evaluate.h"
+#include "pipeline/evaluation_numbers.h"
 
 namespace avsr::pipeline {
 namespace {
@@ -20,7 +21,10 @@ Evaluation small_evaluation() {
   evaluation.words = {0, 1, 1, 2};
   evaluation.keys = {"k0", "k1", "k2", "k3"};
   evaluation.conditions = {{}};
-  evaluation.rows = {{"audio|1", models::Streams::audio, {}, {0, 0, 1, 2}, {}, {}}};
+  evaluation.rows = {{"audio|1", models::Streams::audio, {}, {0, 0, 1, 2}, {}, {0, 1, 0, 0}, {}}};
+  evaluation.groups = {0, 0, 1, 1};
+  evaluation.speakers = {"s1", "s1", "s1", "s2"};
+  evaluation.grouped_by = "recording";
   evaluation.noises = {{{"kind", "white"}, {"name", "white"}}};
   evaluation.data = {{"split", "test"}, {"hash", "0"}, {"seed", 1}, {"labels", 3}};
   return evaluation;
@@ -46,14 +50,49 @@ TEST(EvaluationReport, TheBackgroundIsNoWord) {
   EXPECT_THAT(io::read_text_file(folder / "results.md"), HasSubstr("# Accuracy: 3 words, 4 clips"));
 }
 
-TEST(EvaluationReport, JsonHasTheWordsAndConfusionsOfAModelTogether) {
-  const nlohmann::json results = results_json(small_evaluation());
-  ASSERT_EQ(results.at("by_word").size(), 1u);
-  const nlohmann::json& one = results["by_word"][0];
+TEST(EvaluationReport, JsonHasWhatIsKnownOfASystemTogether) {
+  Evaluation evaluation = small_evaluation();
+  evaluation.rows[0].probabilities = {0.9f, 0.1f, 0, 0.6f, 0.3f, 0.1f, 0, 1, 0, 0.2f, 0.2f, 0.6f};
+  const nlohmann::json results = results_json(evaluation);
+  ASSERT_EQ(results.at("systems").size(), 1u);
+  const nlohmann::json& one = results["systems"][0];
   EXPECT_EQ(one.at("model"), "audio|1");
   EXPECT_EQ(one.at("snr_db"), "clean");
-  EXPECT_EQ(one.at("words").size(), 3u);
+  EXPECT_EQ(one.at("by_word").size(), 3u);
   EXPECT_EQ(one.at("confusions"), nlohmann::json::parse(R"([{"said": "a|b", "heard": "<background>", "clips": 1}])"));
+  EXPECT_EQ(one.at("by_speaker")[0].at("clips"), 3);
+  EXPECT_EQ(one.at("by_speaker")[1].at("correct"), 1);
+  EXPECT_EQ(one.at("by_length").size(), 2u);  // 3 letters, and 12
+  EXPECT_DOUBLE_EQ(one.at("top5").get<double>(), 1);
+  EXPECT_DOUBLE_EQ(one.at("macro_recall").get<double>(), (1 + 0.5 + 1) / 3);
+  EXPECT_EQ(one.at("reliability").size(), 15u);
+  EXPECT_GT(one.at("roc_area").get<double>(), 0.9);
+  EXPECT_TRUE(results.at("comparisons").empty());
+  EXPECT_THAT(results_csv(evaluation), HasSubstr("\naudio|1,audio,none,clean,,,0.750000,"));
+}
+
+// Wrong where the other one is right, twice; the other way round once.
+TEST(EvaluationReport, SystemsAreComparedOnTheSameClips) {
+  Evaluation evaluation = small_evaluation();
+  evaluation.rows.push_back({"both", models::Streams::audiovisual, {}, {0, 1, 0, 2}, {}, {0, 0, 1, 0}, {}});
+  evaluation.rows.push_back({"video", models::Streams::video, {}, {1, 0, 0, 2}, {}, {1, 1, 1, 0}, {}});
+  const std::vector<Comparison> comparisons = compare(evaluation);
+  ASSERT_EQ(comparisons.size(), 2u);
+  for (const Comparison& one : comparisons) EXPECT_EQ(one.system, "both");
+  EXPECT_EQ(comparisons[0].over, "audio|1");
+  EXPECT_EQ(comparisons[0].only_system, 1);
+  EXPECT_EQ(comparisons[0].only_over, 1);
+  EXPECT_DOUBLE_EQ(comparisons[0].difference, 0);
+  EXPECT_DOUBLE_EQ(comparisons[0].p, 1);
+  EXPECT_EQ(comparisons[1].over, "video");
+  EXPECT_EQ(comparisons[1].only_system, 2);
+  EXPECT_DOUBLE_EQ(comparisons[1].difference, 0.5);
+  EXPECT_DOUBLE_EQ(comparisons[1].p, 0.5);
+  EXPECT_DOUBLE_EQ(comparisons[1].p_holm, 1);
+  const io::TemporaryFolder folder;
+  write_results(evaluation, folder.path());
+  EXPECT_THAT(io::read_text_file(folder / "results.md"),
+              AllOf(HasSubstr("## Points that both is ahead"), HasSubstr("| over video | +50.0")));
 }
 
 TEST(EvaluationReport, OneLevelMakesNoCurve) {

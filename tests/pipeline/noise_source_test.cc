@@ -71,6 +71,15 @@ TEST(NoiseSources, OfAFolderAreItsSoundsInOrderOfName) {
               testing::ThrowsMessage<std::runtime_error>(testing::HasSubstr("c.wav is silent")));
 }
 
+TEST(NoiseSources, AFileShorterThanTheClipIsRepeated) {
+  TemporaryFolder folder;
+  io::write_wav(folder / "short.wav", tone(2));
+  const io::Waveform noise = NoiseSource::file(folder / "short.wav").make(1, "clip", "", 4500);
+  ASSERT_EQ(noise.samples.size(), 4500u);
+  for (size_t i = 0; i + 2000 < noise.samples.size(); ++i) ASSERT_EQ(noise.samples[i], noise.samples[i + 2000]) << i;
+  EXPECT_NE(noise.samples[0], noise.samples[1]);
+}
+
 TEST(NoiseSources, OfSpeechHaveItsSpectrum) {
   TemporaryFolder folder;
   write_small_corpus(folder.path());

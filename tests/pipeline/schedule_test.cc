@@ -12,6 +12,8 @@
 #include "models/safetensors.h"
 #include "pipeline/device.h"
 #include "pipeline/evaluate.h"
+#include "pipeline/evaluation_numbers.h"
+#include "pipeline/test_noise.h"
 #include "tests/pipeline/schedule_fixture.h"
 
 namespace avsr::pipeline {
@@ -206,12 +208,12 @@ TEST_F(ScheduleTest, AModelRefusesCropsOfAnotherKind) {
 TEST_F(ScheduleTest, TestBabbleComesFromTalkersThatTrainingNeverHeard) {
   Dataset::Settings wanted;
   const auto split = Dataset::open(folder_ / "data", "test", wanted);
-  EvaluationSettings evaluation;
-  evaluation.data = folder_ / "data";
-  const TestNoise strange = open_test_noise("babble", evaluation, *split, {"t0", "t1", "t2", "t3"});
+  TestNoiseFrom from{folder_ / "data", *split, "test", "test", {"t0", "t1", "t2", "t3"}, 8, nullptr};
+  const TestNoise strange = open_test_noise("babble", from);
   EXPECT_TRUE(strange.notes.empty());
   EXPECT_EQ(strange.source.description().at("talkers"), (std::vector<std::string>{"e0", "e1"}));
-  EXPECT_FALSE(open_test_noise("babble", evaluation, *split, {"e0", "e1"}).notes.empty());
+  from.training_talkers = {"e0", "e1"};
+  EXPECT_FALSE(open_test_noise("babble", from).notes.empty());
 }
 
 // What was mistyped is typed again: the first try must not have taken the folder.
