@@ -49,9 +49,8 @@ std::vector<Condition> conditions_of(const EvaluationSettings& settings) {
   return conditions;
 }
 
-Evaluation evaluate(const TestedModels& models, const EvaluationSettings& settings,
-                    const EvaluationReporter& reporter) {
-  Evaluator evaluator(models, settings, settings.split, reporter);  // says what does not fit before anything is chosen
+Evaluation evaluate(const TestedModels& models, const EvaluationSettings& settings, const EvaluationTick& tick) {
+  Evaluator evaluator(models, settings, settings.split, tick);  // says what does not fit before anything is chosen
   const std::optional<FusedModels> fused = fused_of(models);
   std::vector<FusionWay> ways;
   std::vector<double> temperatures;
@@ -65,8 +64,7 @@ Evaluation evaluate(const TestedModels& models, const EvaluationSettings& settin
     choosing.damages.clear();
     choosing.missing.clear();
     if (!fused) choosing.levels_db = {std::nullopt};
-    const EvaluationReporter quiet{.say = {}, .tick = reporter.tick};
-    Evaluator chooser(models, choosing, settings.split, quiet);
+    Evaluator chooser(models, choosing, settings.split, tick);
     const Chosen chosen = chooser.choose(fused);
     temperatures = chosen.temperatures;
     if (fused) {

@@ -40,14 +40,12 @@ struct EvaluationSettings {
 // intact picture, then with each damage, then without what is to be missing.
 std::vector<Condition> conditions_of(const EvaluationSettings& settings);
 
-// What an evaluation reports while it runs. Both may be empty.
-struct EvaluationReporter {
-  std::function<void(const std::string& line)> say;       // for each model and level
-  std::function<void(int64_t done, int64_t total)> tick;  // clips of all models and levels
-};
+// How far an evaluation is, in clips times conditions. what: "evaluate test", or "choose on val" before it. May be
+// empty.
+using EvaluationTick = std::function<void(const std::string& what, int64_t done, int64_t total)>;
 // Throws std::runtime_error when a model does not fit the data.
 Evaluation evaluate(const std::vector<std::unique_ptr<Recognizer>>& models, const EvaluationSettings& settings,
-                    const EvaluationReporter& reporter = {});
+                    const EvaluationTick& tick = {});
 
 // The accuracies in percent, a line per model and a column per level, a table per noise and damage; `markdown` adds
 // rulers and intervals.

@@ -1,6 +1,5 @@
 // avsr evaluate: a table of accuracies, models by noise levels.
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <boost/program_options.hpp>
@@ -180,17 +179,13 @@ int run_evaluate(const Arguments& arguments) {
   const auto backend = open_device_aloud(device);
   std::vector<std::unique_ptr<Recognizer>> models;
   for (const std::string& path : paths) models.push_back(std::make_unique<Recognizer>(*backend, path));
-  EvaluationReporter reporter;
   std::unique_ptr<Progress> bar;
-  if (isatty(STDERR_FILENO)) {
-    reporter.tick = [&](int64_t done, int64_t total) {
-      if (!bar) bar = std::make_unique<Progress>("evaluate", "clips", total);
-      bar->update(done);
-    };
-  } else {
-    reporter.say = [](const std::string& line) { std::cerr << line << std::endl; };
-  }
-  const Evaluation evaluation = evaluate(models, settings, reporter);
+  std::string pass;
+  const auto tick = [&](const std::string& what, int64_t done, int64_t total) {
+    if (!bar || what != pass) bar = std::make_unique<Progress>(pass = what, "clips", total);
+    bar->update(done);
+  };
+  const Evaluation evaluation = evaluate(models, settings, tick);
   bar.reset();
   std::cout << "\n" << accuracy_table(evaluation, false);
   for (const std::string& note : evaluation.notes) std::cout << "note: " << note << "\n";

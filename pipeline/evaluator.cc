@@ -44,8 +44,8 @@ void find_groups(const Dataset& dataset, Evaluation& evaluation) {
 }  // namespace
 
 Evaluator::Evaluator(const TestedModels& models, const EvaluationSettings& settings, const std::string& tested,
-                     const EvaluationReporter& reporter)
-    : models_(models), settings_(settings), reporter_(reporter) {
+                     const EvaluationTick& tick)
+    : models_(models), settings_(settings), tick_(tick) {
   open_data();
   check_missing();
   open_noises(tested);
@@ -133,13 +133,12 @@ Evaluation Evaluator::test(const std::optional<FusedModels>& fused, const std::v
     const std::optional<Source> from = source(m, c);
     return from && from->model == m && from->condition == c;
   };
-  run(own, [&](size_t condition, const std::vector<int>& words) {
+  run(fmt::format("evaluate {}", settings_.split), own, [&](size_t condition, const std::vector<int>& words) {
     for (size_t m = 0; m < models_.size(); ++m)
       if (own(m, condition)) answer(current_[m].at(condition), words, row(m, condition));
     for (size_t w = 0; w < ways.size(); ++w)
       answer(join(ways[w], *fused, condition), words, row(models_.size() + w, condition));
   });
-  say_rows();
   share_rows();
   add_worst();
   return std::move(evaluation_);
@@ -151,7 +150,7 @@ Chosen Evaluator::choose(const std::optional<FusedModels>& fused) {
   const auto wants = [&](size_t m, size_t c) {
     return c == 0 || (fused && (m == fused->audio || m == fused->video) && twin(m, c) == c);
   };
-  run(wants, [&](size_t condition, const std::vector<int>& words) {
+  run(fmt::format("choose on {}", settings_.split), wants, [&](size_t condition, const std::vector<int>& words) {
     for (size_t m = 0; condition == 0 && m < models_.size(); ++m)
       first[m].insert(first[m].end(), current_[m].at(0).begin(), current_[m].at(0).end());
     if (fused)
@@ -216,7 +215,7 @@ TestBatches Evaluator::batches(const Wants& wants) const {
 }
 
 // Each piece of the split under one condition after the other.
-void Evaluator::run(const Wants& wants, const Observe& observe) {
+void Evaluator::run(const std::string& what, const Wants& wants, const Observe& observe) {
   TestBatches batches = this->batches(wants);
   const auto all = static_cast<int64_t>(evaluation_.keys.size() * evaluation_.conditions.size());
   int64_t done = 0;
@@ -239,7 +238,7 @@ void Evaluator::run(const Wants& wants, const Observe& observe) {
           if (made.batches[m].clips > 0) current_[m][made.condition] = models_[m]->probabilities(made.batches[m]);
         observe(made.condition, words);
         done += static_cast<int64_t>(words.size());
-        if (reporter_.tick) reporter_.tick(done, all);
+        if (tick_) tick_(what, done, all);
       });
 }
 
@@ -299,13 +298,6 @@ void Evaluator::add_worst() {
                                  hardest->answers[i], hardest->confidences[i], std::move(stretch.mouth),
                                  std::move(stretch.audio)});
   }
-}
-
-void Evaluator::say_rows() const {
-  for (const EvaluationRow& row : evaluation_.rows)
-    if (reporter_.say && !row.answers.empty())
-      reporter_.say(fmt::format("{}, {}: {:.1f} % of {} clips", row.model, evaluation_.name_of(row.condition),
-                                100 * row.accuracy(evaluation_.words), row.clips()));
 }
 
 }  // namespace avsr::pipeline

@@ -34,7 +34,7 @@ class Evaluator {
   // tested: the split that the evaluation is of; settings.split may be another one, on which something is chosen.
   // Throws std::runtime_error when a model does not fit the data or cannot do without a stream.
   Evaluator(const TestedModels& models, const EvaluationSettings& settings, const std::string& tested,
-            const EvaluationReporter& reporter);
+            const EvaluationTick& tick);
 
   // Rows of the models, then of the joined decisions.
   Evaluation test(const std::optional<FusedModels>& fused, const std::vector<FusionWay>& ways);
@@ -62,15 +62,14 @@ class Evaluator {
   using Wants = std::function<bool(size_t model, size_t condition)>;
   using Observe = std::function<void(size_t condition, const std::vector<int>& words)>;
   TestBatches batches(const Wants& wants) const;
-  void run(const Wants& wants, const Observe& observe);
+  void run(const std::string& what, const Wants& wants, const Observe& observe);
   void answer(const std::vector<float>& probabilities, const std::vector<int>& words, EvaluationRow& row) const;
   void share_rows();
-  void say_rows() const;
   void add_worst();
 
   const TestedModels& models_;
   const EvaluationSettings& settings_;
-  const EvaluationReporter& reporter_;
+  const EvaluationTick& tick_;
   Evaluation evaluation_;
   std::vector<std::string> names_;
   int labels_ = 0;
