@@ -4,8 +4,8 @@
 #include <cmath>
 #include <numbers>
 #include <stdexcept>
+#include <utility>
 
-#include "preprocessing/fft.h"
 #include "preprocessing/noise.h"
 #include "preprocessing/spectrum.h"
 
@@ -31,18 +31,17 @@ io::Waveform pink_noise(uint64_t key, size_t samples) {
 }
 
 void SpeechSpectrum::add(const io::Waveform& utterance) {
-  static const RealFft fft(kWindow);
   sums_.resize(kWindow / 2 + 1);
-  std::vector<double> values(kWindow);
+  std::vector<double> windows;
   for (size_t start = 0; start + kWindow <= utterance.samples.size(); start += kHop) {
     for (size_t i = 0; i < kWindow; ++i) {
       const double hann = 0.5 - 0.5 * std::cos(2 * std::numbers::pi * static_cast<double>(i) / kWindow);
-      values[i] = hann * utterance.samples[start + i];
+      windows.push_back(hann * utterance.samples[start + i]);
     }
-    fft.power_spectrum(values);
-    for (size_t k = 0; k < sums_.size(); ++k) sums_[k] += values[k];
     ++windows_;
   }
+  const std::vector<double> powers = power_spectra(std::move(windows), kWindow);
+  for (size_t i = 0; i < powers.size(); ++i) sums_[i % sums_.size()] += powers[i];
 }
 
 double SpeechSpectrum::power(double hertz) const {

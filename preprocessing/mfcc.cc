@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <numbers>
 #include <stdexcept>
+#include <utility>
 
-#include "preprocessing/fft.h"
+#include "preprocessing/spectrum.h"
 
 namespace avsr::preprocessing {
 namespace {
@@ -40,34 +42,16 @@ std::vector<Band> mel_filters(const MfccSettings& settings, int fft_size) {
   return bands;
 }
 
-// Orthonormal DCT-II rows 0 … coefficients - 1, times the lifter.
+// The DCT's rows 0 … coefficients - 1, times the lifter.
 std::vector<double> cosine_rows(const MfccSettings& settings) {
   const int bands = settings.mel_bands;
-  std::vector<double> rows(static_cast<size_t>(settings.coefficients) * bands);
+  std::vector<double> rows = dct_rows(settings.coefficients, bands);
+  if (settings.lifter == 0) return rows;
   for (int k = 0; k < settings.coefficients; ++k) {
-    const double norm = std::sqrt((k == 0 ? 1.0 : 2.0) / bands);
-    const double lifter =
-        settings.lifter > 0 ? 1 + settings.lifter / 2.0 * std::sin(std::numbers::pi * k / settings.lifter) : 1.0;
-    for (int b = 0; b < bands; ++b) {
-      rows[static_cast<size_t>(k) * bands + b] = lifter * norm * std::cos(std::numbers::pi * k * (b + 0.5) / bands);
-    }
+    const double lifter = 1 + settings.lifter / 2.0 * std::sin(std::numbers::pi * k / settings.lifter);
+    for (int b = 0; b < bands; ++b) rows[static_cast<size_t>(k) * bands + b] *= lifter;
   }
   return rows;
-}
-
-// Writes the regression derivative of columns [from, from + width) to columns [to, to + width):
-// d[t] = sum_{n=1,2} n (c[t+n] - c[t-n]) / (2 (1 + 4)), ends repeated.
-void add_deltas(Features& features, int from, int to, int width) {
-  const auto at = [&](int row, int column) {
-    return features.values[static_cast<size_t>(std::clamp(row, 0, features.count - 1)) * features.dimension + column];
-  };
-  for (int t = 0; t < features.count; ++t) {
-    for (int c = 0; c < width; ++c) {
-      double sum = 0;
-      for (int n = 1; n <= 2; ++n) sum += n * (double{at(t + n, from + c)} - at(t - n, from + c));
-      features.values[static_cast<size_t>(t) * features.dimension + to + c] = static_cast<float>(sum / 10);
-    }
-  }
 }
 
 }  // namespace
@@ -89,36 +73,38 @@ struct Mfcc::Tables {
   explicit Tables(const MfccSettings& chosen)
       : settings(chosen),
         window(chosen.windows.window_samples()),
-        fft(RealFft::size_for(window)),
+        fft_size(static_cast<int>(std::bit_ceil(static_cast<unsigned>(std::max(window, 2))))),
         hamming(window),
-        bands(mel_filters(chosen, fft.size())),
+        bands(mel_filters(chosen, fft_size)),
         cosines(cosine_rows(chosen)) {
     for (int i = 0; i < window; ++i) {
       hamming[i] = window > 1 ? 0.54 - 0.46 * std::cos(2 * std::numbers::pi * i / (window - 1)) : 1.0;
     }
   }
-  void band_logs(const float* samples, std::vector<double>& work, double* logs) const;
+  void emphasise(const float* samples, double* out) const;
+  void band_logs(const double* power, float* logs) const;
 
   MfccSettings settings;
   int window;
-  RealFft fft;
+  int fft_size;
   std::vector<double> hamming;
   std::vector<Band> bands;
   std::vector<double> cosines;
 };
 
-void Mfcc::Tables::band_logs(const float* samples, std::vector<double>& work, double* logs) const {
-  work.assign(fft.size(), 0.0);
+void Mfcc::Tables::emphasise(const float* samples, double* out) const {
   for (int i = 0; i < window; ++i) {
     // HTK's rule for the first sample: it is its own predecessor.
     const double previous = samples[i == 0 ? 0 : i - 1];
-    work[i] = (samples[i] - settings.pre_emphasis * previous) * hamming[i];
+    out[i] = (samples[i] - settings.pre_emphasis * previous) * hamming[i];
   }
-  fft.power_spectrum(work);
+}
+
+void Mfcc::Tables::band_logs(const double* power, float* logs) const {
   for (size_t b = 0; b < bands.size(); ++b) {
     double energy = 0;
-    for (size_t k = 0; k < bands[b].weights.size(); ++k) energy += bands[b].weights[k] * work[bands[b].first + k];
-    logs[b] = std::log(energy + settings.log_floor);
+    for (size_t k = 0; k < bands[b].weights.size(); ++k) energy += bands[b].weights[k] * power[bands[b].first + k];
+    logs[b] = static_cast<float>(std::log(energy + settings.log_floor));
   }
 }
 
@@ -138,13 +124,16 @@ Features Mfcc::log_mel(const io::Waveform& wave) const {
   features.dimension = settings().mel_bands;
   features.values.resize(static_cast<size_t>(features.count) * features.dimension);
   std::vector<float> window(tables_->window);
-  std::vector<double> work, logs(features.dimension);
+  const auto size = static_cast<size_t>(tables_->fft_size), bins = size / 2 + 1;
+  std::vector<double> rows(size * static_cast<size_t>(features.count));  // zeros behind each window
   for (int i = 0; i < features.count; ++i) {
     copy_window(windows, wave, i, window.data());
-    tables_->band_logs(window.data(), work, logs.data());
-    std::transform(logs.begin(), logs.end(), features.values.begin() + static_cast<size_t>(i) * features.dimension,
-                   [](double v) { return static_cast<float>(v); });
+    tables_->emphasise(window.data(), rows.data() + static_cast<size_t>(i) * size);
   }
+  const std::vector<double> powers = power_spectra(std::move(rows), tables_->fft_size);
+  for (int i = 0; i < features.count; ++i)
+    tables_->band_logs(powers.data() + static_cast<size_t>(i) * bins,
+                       features.values.data() + static_cast<size_t>(i) * features.dimension);
   return features;
 }
 
@@ -163,10 +152,7 @@ Features Mfcc::compute(const io::Waveform& wave) const {
       features.values[static_cast<size_t>(i) * features.dimension + k] = static_cast<float>(sum);
     }
   }
-  if (settings().deltas) {
-    add_deltas(features, 0, coefficients, coefficients);
-    add_deltas(features, coefficients, 2 * coefficients, coefficients);
-  }
+  if (settings().deltas) fill_derivatives(features);
   return features;
 }
 

@@ -2,10 +2,10 @@
 #pragma once
 
 #include <memory>
-#include <vector>
 
 #include "io/clip.h"
 #include "preprocessing/audio_windows.h"
+#include "preprocessing/features.h"
 
 namespace avsr::preprocessing {
 
@@ -22,13 +22,6 @@ struct MfccSettings {
   bool deltas = true;        // appends first and second derivatives (regression over +-2 windows, ends repeated)
   int features() const { return deltas ? 3 * coefficients : coefficients; }
   void validate() const;  // throws std::invalid_argument
-};
-
-// (N, D) values, row-major.
-struct Features {
-  int count = 0, dimension = 0;
-  std::vector<float> values;
-  const float* row(int i) const { return values.data() + static_cast<size_t>(i) * dimension; }
 };
 
 // Tables made once for the settings; compute() may be called from many threads.

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "io/clip.h"
-#include "preprocessing/mfcc.h"
+#include "preprocessing/features.h"
 
 namespace avsr::preprocessing {
 

@@ -45,4 +45,20 @@ io::Waveform convolved(const io::Waveform& wave, const io::Waveform& kernel) {
   return back(product, samples);
 }
 
+std::vector<double> power_spectra(std::vector<double> rows, int length) {
+  const int count = static_cast<int>(rows.size()) / length, bins = length / 2 + 1;
+  std::vector<double> powers(static_cast<size_t>(count) * bins);
+  if (count == 0) return powers;
+  cv::Mat1d spectra;
+  cv::dft(cv::Mat1d(count, length, rows.data()), spectra, cv::DFT_ROWS);  // packed as above
+  for (int i = 0; i < count; ++i) {
+    const double* packed = spectra[i];
+    double* power = powers.data() + static_cast<size_t>(i) * bins;
+    power[0] = packed[0] * packed[0];
+    for (int k = 1; k < bins - 1; ++k) power[k] = packed[2 * k - 1] * packed[2 * k - 1] + packed[2 * k] * packed[2 * k];
+    power[bins - 1] = packed[length - 1] * packed[length - 1];
+  }
+  return powers;
+}
+
 }  // namespace avsr::preprocessing

@@ -1,9 +1,9 @@
-// The sound's Fourier transform at any length, by OpenCV: for shaping noise and for rooms. (MFCC has its own small one,
-// preprocessing/fft.h.)
+// The sound's Fourier transform at any length, by OpenCV: for MFCC, for shaping noise and for rooms.
 #pragma once
 
 #include <cstddef>
 #include <functional>
+#include <vector>
 
 #include "io/clip.h"
 
@@ -14,5 +14,9 @@ io::Waveform filtered(const io::Waveform& wave, const std::function<double(doubl
 
 // The linear convolution of both, wave.samples.size() + kernel.samples.size() - 1 samples; empty where one is empty.
 io::Waveform convolved(const io::Waveform& wave, const io::Waveform& kernel);
+
+// |X[k]|^2, k = 0 … length / 2, of each row's discrete Fourier transform: (N, length) -> (N, length / 2 + 1),
+// row-major. length is even.
+std::vector<double> power_spectra(std::vector<double> rows, int length);
 
 }  // namespace avsr::preprocessing
