@@ -116,10 +116,10 @@ const char* name_of(Task task) { return task == Task::training ? "training" : "i
 
 Work work_of_clip(const models::NetworkConfig& config, int frames) {
   if (config.back_end != models::BackEnd::recurrent)
-    throw std::invalid_argument("[bench] expected a recurrent back-end: the work of the temporal one is not counted");
+    throw std::invalid_argument("[bench] expected a recurrent back-end: the work of the others is not counted");
   Counter counter;
   if (config.streams != models::Streams::audio) {
-    count_video(counter, config.video, frames);
+    if (config.video.input == models::VideoConfig::Input::frames) count_video(counter, config.video, frames);
     counter.recurrent(config.recurrent, config.video.features(), frames);
   }
   if (config.streams != models::Streams::video) {

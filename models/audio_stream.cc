@@ -86,11 +86,8 @@ Lengths AudioStream::steps(const Inputs& inputs) const {
 
 void AudioStream::join_mfcc(const Inputs& inputs, const Lengths& steps) {
   const auto& shape = inputs.audio.shape;
-  const int64_t padded = shape[1] / kMfccPerStep;
-  embedding_ = inputs.audio.reshaped({shape[0], padded, width()});
-  if (!is_ragged(steps, padded)) return;
-  backend_.pack(embedding_, steps, packed_);  // also cuts what lies beyond the longest clip
-  embedding_ = spread(backend_, packed_, steps, padded_);
+  const Tensor joined = inputs.audio.reshaped({shape[0], shape[1] / kMfccPerStep, width()});
+  embedding_ = valid_steps(backend_, joined, steps, packed_, padded_);
 }
 
 const Tensor& AudioStream::forward(const Inputs& inputs, const Lengths& steps, bool training,

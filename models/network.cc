@@ -295,10 +295,12 @@ void AvsrNetwork::visit_outputs(const layers::OutputVisitor& visit) const {
 
 const Tensor& AvsrNetwork::features(const std::string& part) const {
   const std::string back_end = config_.back_end == BackEnd::ms_tcn ? "/ms_tcn" : "/recurrent";
+  const Tensor none{};  // without a back end its features are the embedding
+  const bool alone = config_.back_end == BackEnd::none;
   const std::pair<std::string, const Tensor*> known[] = {{"video/embed", &video_embedding_},
                                                          {"audio/embed", &audio_embedding_},
-                                                         {"video" + back_end, &video_features_},
-                                                         {"audio" + back_end, &audio_features_},
+                                                         {"video" + back_end, alone ? &none : &video_features_},
+                                                         {"audio" + back_end, alone ? &none : &audio_features_},
                                                          {"fusion/recurrent", &fusion_features_}};
   std::string there;
   for (const auto& [name, tensor] : known) {

@@ -19,8 +19,9 @@ namespace avsr::models {
 
 // One batch on the device. A stream that the network lacks may be left empty.
 struct Inputs {
-  backend::Tensor video;                        // (B, T, H, W) u8 crops, H = W = config.video.crop
-  std::vector<float> video_scale, video_shift;  // (B): value = pixel * scale + shift
+  // (B, T, H, W) u8 crops, H = W = config.video.crop; or, of the dct input, (B, T, D) features
+  backend::Tensor video;
+  std::vector<float> video_scale, video_shift;  // (B): value = pixel * scale + shift; of crops only
   backend::Tensor mean_image;                   // (H, W), or empty
   backend::Lengths frames;                      // (B): valid frames
   backend::Tensor audio;                        // (B, S) z-normalised waveform, or (B, 4 T, F) MFCC at 100 per second
@@ -52,9 +53,9 @@ class Network {
                                          backend::Lengths& steps) = 0;
   // Adds the gradients of all parameters that are not frozen to the gradient arena; stops at the lowest such part.
   virtual void backward(const backend::Tensor& dlogits) = 0;
-  // Output (B, T, D) of a part in the last forward call: "video/embed", "video/recurrent",
-  // "video/ms_tcn", "audio/embed", "audio/recurrent", "audio/ms_tcn", "fusion/recurrent". Throws
-  // std::invalid_argument when the network has no such part.
+  // Output (B, T, D) of a part in the last forward call: "video/embed" (of hand-made input, that input, joined to
+  // steps), "video/recurrent", "video/ms_tcn", "audio/embed", "audio/recurrent", "audio/ms_tcn", "fusion/recurrent".
+  // Throws std::invalid_argument when the network has no such part.
   virtual const backend::Tensor& features(const std::string& part) const = 0;
 
   // What each layer with parameters put out in the last forward call in training mode, in the order of that call, for

@@ -96,13 +96,17 @@ void read_modality_dropout(const json& parent, ModalityDropout& c) {
 void read_video(const json& parent, VideoConfig& c) {
   if (!parent.contains("video")) return;
   const json& j = parent.at("video");
-  check_keys(j, "video", {"crop", "frontend_width", "widths", "blocks", "embedding", "global_pooling", "activation"});
+  check_keys(j, "video",
+             {"input", "crop", "frontend_width", "widths", "blocks", "embedding", "global_pooling", "dct_coefficients",
+              "activation"});
+  read_name(kVideoInputNames, j, "input", c.input);
   read(j, "crop", c.crop);
   read(j, "frontend_width", c.frontend_width);
   read(j, "widths", c.widths);
   read(j, "blocks", c.blocks);
   read(j, "embedding", c.embedding);
   read(j, "global_pooling", c.global_pooling);
+  read(j, "dct_coefficients", c.dct_coefficients);
   read_name(kActivationNames, j, "activation", c.activation);
 }
 
@@ -178,6 +182,38 @@ int last_map(const VideoConfig& c) {
   return side;
 }
 
+void check_video(const VideoConfig& c, BackEnd back_end) {
+  check(c.crop >= 8 && c.crop <= 1024, "video.crop", fmt::format("8 to 1024 pixels, got {}", c.crop));
+  if (c.input == VideoConfig::Input::dct) {
+    check_size(c.dct_coefficients, "video.dct_coefficients");
+    check(c.dct_coefficients <= c.crop * c.crop, "video.dct_coefficients",
+          fmt::format("{0} or fewer, as a crop of {1} x {1} has no more, got {2}", c.crop * c.crop, c.crop,
+                      c.dct_coefficients));
+    check(back_end != BackEnd::temporal_conv, "back_end", "another than temporal_conv, because video.input is dct");
+    return;
+  }
+  check_trunk("video", c.widths, c.blocks);
+  check_size(c.frontend_width, "video.frontend_width");
+  check_embedding(c.embedding, "video.embedding");
+  if (!c.global_pooling)
+    check(last_map(c) == 2 || last_map(c) == 3, "video.global_pooling",
+          fmt::format("true, because the last map of a crop of {} is {} x {}; the top-left 2 x 2 form wants 2 or 3",
+                      c.crop, last_map(c), last_map(c)));
+}
+
+void check_audio(const AudioConfig& c, BackEnd back_end) {
+  if (c.input == AudioConfig::Input::mfcc) {
+    check_size(c.mfcc_features, "audio.mfcc_features");
+    check(back_end != BackEnd::temporal_conv, "back_end", "another than temporal_conv, because audio.input is mfcc");
+    return;
+  }
+  check_trunk("audio", c.widths, c.blocks);
+  check_size(c.frontend_width, "audio.frontend_width");
+  check_embedding(c.embedding, "audio.embedding");
+  check(c.pool[0] >= 1 && c.pool[1] >= 1 && c.pool[2] >= 0 && c.pool[2] < c.pool[0], "audio.pool",
+        fmt::format("kernel, stride >= 1, 0 <= padding < kernel; got {}", fmt::join(c.pool, ", ")));
+}
+
 }  // namespace
 
 const char* name_of(Streams streams) { return name_in(kStreamNames, streams); }
@@ -185,31 +221,13 @@ const char* name_of(backend::Activation activation) { return name_in(kActivation
 
 void NetworkConfig::validate() const {
   check(labels >= 1 && labels <= kMostLabels, "labels", fmt::format("1 to {}, got {}", kMostLabels, labels));
-  if (streams != Streams::audio) {
-    check_trunk("video", video.widths, video.blocks);
-    check(video.crop >= 8 && video.crop <= 1024, "video.crop", fmt::format("8 to 1024 pixels, got {}", video.crop));
-    check_size(video.frontend_width, "video.frontend_width");
-    check_embedding(video.embedding, "video.embedding");
-    if (!video.global_pooling)
-      check(last_map(video) == 2 || last_map(video) == 3, "video.global_pooling",
-            fmt::format("true, because the last map of a crop of {} is {} x {}; the top-left 2 x 2 form wants 2 or 3",
-                        video.crop, last_map(video), last_map(video)));
-  }
-  if (streams != Streams::video) {
-    if (audio.input == AudioConfig::Input::mfcc) {
-      check_size(audio.mfcc_features, "audio.mfcc_features");
-      check(back_end != BackEnd::temporal_conv, "back_end", "recurrent or ms_tcn, because audio.input is mfcc");
-    } else {
-      check_trunk("audio", audio.widths, audio.blocks);
-      check_size(audio.frontend_width, "audio.frontend_width");
-      check_embedding(audio.embedding, "audio.embedding");
-      check(audio.pool[0] >= 1 && audio.pool[1] >= 1 && audio.pool[2] >= 0 && audio.pool[2] < audio.pool[0],
-            "audio.pool",
-            fmt::format("kernel, stride >= 1, 0 <= padding < kernel; got {}", fmt::join(audio.pool, ", ")));
-    }
-  }
+  if (streams != Streams::audio) check_video(video, back_end);
+  if (streams != Streams::video) check_audio(audio, back_end);
   check(streams != Streams::audiovisual || back_end != BackEnd::temporal_conv, "back_end",
-        "recurrent or ms_tcn, because streams is audiovisual");
+        "recurrent, ms_tcn or none, because streams is audiovisual");
+  check(streams == Streams::audiovisual || back_end != BackEnd::none, "back_end",
+        fmt::format("another than none, because streams is {}: only a fusion reads a stream without its back end",
+                    name_in(kStreamNames, streams)));
   if (back_end == BackEnd::recurrent) check_recurrent("recurrent", recurrent);
   if (back_end == BackEnd::ms_tcn) check_ms_tcn(ms_tcn);
   if (streams == Streams::audiovisual) check_recurrent("fusion", fusion);
@@ -222,12 +240,14 @@ void to_json(json& j, const NetworkConfig& c) {
   j = {{"streams", name_in(kStreamNames, c.streams)},
        {"back_end", name_in(kBackEndNames, c.back_end)},
        {"video",
-        {{"crop", c.video.crop},
+        {{"input", name_in(kVideoInputNames, c.video.input)},
+         {"crop", c.video.crop},
          {"frontend_width", c.video.frontend_width},
          {"widths", c.video.widths},
          {"blocks", c.video.blocks},
          {"embedding", c.video.embedding},
          {"global_pooling", c.video.global_pooling},
+         {"dct_coefficients", c.video.dct_coefficients},
          {"activation", name_of(c.video.activation)}}},
        {"audio",
         {{"input", name_in(kAudioInputNames, c.audio.input)},

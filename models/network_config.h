@@ -12,7 +12,7 @@
 namespace avsr::models {
 
 enum class Streams : uint8_t { audio, video, audiovisual };
-enum class BackEnd : uint8_t { temporal_conv, recurrent, ms_tcn };
+enum class BackEnd : uint8_t { temporal_conv, recurrent, ms_tcn, none };
 
 const char* name_of(Streams streams);  // "audio", "video", "audiovisual"
 const char* name_of(backend::Activation activation);
@@ -45,15 +45,20 @@ struct ModalityDropout {
 };
 
 struct VideoConfig {
+  enum class Input : uint8_t { frames, dct } input = Input::frames;
   int crop = 88;  // pixels, square
   int frontend_width = 64;
   std::vector<int> widths{64, 128, 256, 512};
   std::vector<int> blocks{3, 4, 6, 3};  // ResNet-34; {2, 2, 2, 2} is ResNet-18
   int embedding = 256;                  // 0: none, the pooled maps go straight to the back-end
   bool global_pooling = true;           // false: AvgPool2d(2) of the top-left 2x2, as in the public weights
+  int dct_coefficients = 30;            // of the dct input, lowest frequencies first; their derivatives follow
   backend::Activation activation = backend::Activation::relu;
 
-  int features() const { return embedding > 0 ? embedding : widths.back(); }  // of each frame
+  int features() const {  // of each frame
+    if (input == Input::dct) return 3 * dct_coefficients;
+    return embedding > 0 ? embedding : widths.back();
+  }
 };
 
 struct AudioConfig {
@@ -72,8 +77,12 @@ struct AudioConfig {
 // What these values are called in model files and recipes.
 inline constexpr std::pair<Streams, const char*> kStreamNames[] = {
     {Streams::audio, "audio"}, {Streams::video, "video"}, {Streams::audiovisual, "audiovisual"}};
-inline constexpr std::pair<BackEnd, const char*> kBackEndNames[] = {
-    {BackEnd::temporal_conv, "temporal_conv"}, {BackEnd::recurrent, "recurrent"}, {BackEnd::ms_tcn, "ms_tcn"}};
+inline constexpr std::pair<BackEnd, const char*> kBackEndNames[] = {{BackEnd::temporal_conv, "temporal_conv"},
+                                                                    {BackEnd::recurrent, "recurrent"},
+                                                                    {BackEnd::ms_tcn, "ms_tcn"},
+                                                                    {BackEnd::none, "none"}};
+inline constexpr std::pair<VideoConfig::Input, const char*> kVideoInputNames[] = {
+    {VideoConfig::Input::frames, "frames"}, {VideoConfig::Input::dct, "dct"}};
 inline constexpr std::pair<AudioConfig::Input, const char*> kAudioInputNames[] = {
     {AudioConfig::Input::waveform, "waveform"}, {AudioConfig::Input::mfcc, "mfcc"}};
 inline constexpr std::pair<backend::Activation, const char*> kActivationNames[] = {
@@ -83,7 +92,8 @@ inline constexpr std::pair<backend::Cell, const char*> kCellNames[] = {
 
 struct NetworkConfig {
   Streams streams = Streams::audiovisual;
-  BackEnd back_end = BackEnd::recurrent;  // of each stream; the fusion is always recurrent
+  // Of each stream; the fusion is always recurrent. None: the fusion reads the streams' embeddings, joined.
+  BackEnd back_end = BackEnd::recurrent;
   VideoConfig video;
   AudioConfig audio;
   RecurrentConfig recurrent;  // of each stream

@@ -33,7 +33,16 @@ inline backend::Tensor spread(backend::Backend& backend, const backend::Tensor& 
   return storage;
 }
 
-// The inverse.
+// Features (B, T', C) of which each clip's first steps are valid -> (B, T, C), T the longest clip, zero beyond. In
+// `padded`, or the same memory when all steps are valid.
+inline backend::Tensor valid_steps(backend::Backend& backend, const backend::Tensor& features,
+                                   const backend::Lengths& steps, backend::Tensor& packed, backend::Tensor& padded) {
+  if (!is_ragged(steps, features.shape[1])) return features;
+  backend.pack(features, steps, packed);
+  return spread(backend, packed, steps, padded);
+}
+
+// The inverse of spread().
 inline backend::Tensor gather(backend::Backend& backend, const backend::Tensor& padded, const backend::Lengths& steps,
                               backend::Tensor& storage) {
   if (!is_ragged(steps, longest(steps))) return padded.reshaped({total(steps), padded.shape.back()});

@@ -22,9 +22,11 @@ StreamBackEnd::StreamBackEnd(backend::Backend& backend, layers::ParameterArena& 
     ms_tcn_.emplace(backend, arena, scratch, stream + "/ms_tcn",
                     layers::MsTcn::Options{input, c.branch_width, c.kernels, c.blocks, c.dropout, c.activation});
     width_ = ms_tcn_->width();
-  } else {
+  } else if (config.back_end == BackEnd::recurrent) {
     stack_.emplace(backend, arena, stream + "/recurrent", stack_options(config.recurrent, input));
     width_ = 2 * config.recurrent.hidden;
+  } else {
+    width_ = input;
   }
 }
 
@@ -43,13 +45,19 @@ const Tensor& StreamBackEnd::forward(const Tensor& embedding, const Tensor& word
     backend_.concatenate(embedding, word_boundary, joined_);
     x = &joined_;
   }
-  if (!ms_tcn_) return stack_->forward(*x, lengths, call.training, call.step_seed, call.want_dx);
-  return ms_tcn_->forward(*x, lengths, {call.training, call.want_dx, call.move_frozen_statistics, call.step_seed});
+  if (ms_tcn_)
+    return ms_tcn_->forward(*x, lengths, {call.training, call.want_dx, call.move_frozen_statistics, call.step_seed});
+  return stack_ ? stack_->forward(*x, lengths, call.training, call.step_seed, call.want_dx) : *x;
 }
 
 Tensor& StreamBackEnd::backward(Tensor& dy) {
   Tensor& dx = boundary_ ? d_joined_ : d_embedding_;
-  ms_tcn_ ? ms_tcn_->backward(dy, dx) : stack_->backward(dy, dx);
+  if (ms_tcn_)
+    ms_tcn_->backward(dy, dx);
+  else if (stack_)
+    stack_->backward(dy, dx);
+  else
+    dx = dy;
   if (boundary_ && want_dx_) backend_.split(d_joined_, d_joined_.shape.back() - 1, d_embedding_, d_boundary_);
   return d_embedding_;
 }

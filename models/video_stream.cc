@@ -26,6 +26,7 @@ constexpr int kDepth = 5;  // frames that the first convolution sees
 VideoStream::VideoStream(backend::Backend& backend, layers::ParameterArena& arena, layers::Scratch& scratch,
                          const VideoConfig& config)
     : backend_(backend), config_(config), chain_(backend, arena, scratch) {
+  if (dct()) return;
   // Conv3d k(5,7,7) p(2,3,3) over windows of 5 frames: no padding in depth is left.
   const backend::ConvSpec conv{.in_channels = 1,
                                .out_channels = config.frontend_width,
@@ -55,16 +56,29 @@ VideoStream::VideoStream(backend::Backend& backend, layers::ParameterArena& aren
     chain_.add<layers::PackSteps>(backend);  // each frame's map has become one step
 }
 
-Lengths VideoStream::steps(const Inputs& inputs) const {
+void VideoStream::check_video(const Inputs& inputs) const {
   const auto& shape = inputs.video.shape;
+  const std::string found = inputs.video.empty() ? "nothing" : shape.text();
+  if (dct()) {
+    if (inputs.video.empty() || shape.rank() != 3 || shape[2] != config_.features() ||
+        inputs.video.dtype != backend::DType::f32)
+      throw std::invalid_argument(
+          fmt::format("[video] expected DCT features (B, T, {}), got {}", config_.features(), found));
+    return;
+  }
   if (inputs.video.empty() || shape.rank() != 4 || shape[2] != config_.crop || shape[3] != config_.crop ||
       inputs.video.dtype != backend::DType::u8)
-    throw std::invalid_argument(fmt::format("[video] expected bytes (B, T, {0}, {0}), got {1}", config_.crop,
-                                            inputs.video.empty() ? "nothing" : shape.text()));
-  const size_t clips = static_cast<size_t>(shape[0]);
+    throw std::invalid_argument(fmt::format("[video] expected bytes (B, T, {0}, {0}), got {1}", config_.crop, found));
+  const auto clips = static_cast<size_t>(shape[0]);
   if (inputs.video_scale.size() != clips || inputs.video_shift.size() != clips)
     throw std::invalid_argument(fmt::format("[video] expected a scale and a shift for each of {} clips, got {} and {}",
                                             clips, inputs.video_scale.size(), inputs.video_shift.size()));
+}
+
+Lengths VideoStream::steps(const Inputs& inputs) const {
+  check_video(inputs);
+  const auto& shape = inputs.video.shape;
+  const auto clips = static_cast<size_t>(shape[0]);
   if (inputs.frames.empty()) return Lengths(clips, static_cast<int>(shape[1]));
   if (inputs.frames.size() != clips)
     throw std::invalid_argument(fmt::format("[video] expected {} lengths, got {}", clips, inputs.frames.size()));
@@ -106,7 +120,9 @@ void VideoStream::infer_in_chunks(const Inputs& inputs, const Lengths& steps) {
 const Tensor& VideoStream::forward(const Inputs& inputs, const Lengths& steps, bool training,
                                    bool move_frozen_statistics) {
   steps_ = steps;
-  if (!training || (frozen() && !move_frozen_statistics)) {
+  if (dct()) {
+    embedding_ = valid_steps(backend_, inputs.video, steps, packed_, padded_);
+  } else if (!training || (frozen() && !move_frozen_statistics)) {
     infer_in_chunks(inputs, steps);
     embedding_ = spread(backend_, packed_, steps, padded_);
   } else {
@@ -119,6 +135,7 @@ const Tensor& VideoStream::forward(const Inputs& inputs, const Lengths& steps, b
 }
 
 void VideoStream::backward(Tensor& dy) {
+  if (dct()) return;
   Tensor d_packed = gather(backend_, dy, steps_, d_packed_);
   chain_.backward(d_packed, unused_);
 }

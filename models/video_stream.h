@@ -1,4 +1,5 @@
-// The video stream below its back-end: 3-D convolution, ResNet frame by frame, embedding.
+// The video stream below its back-end: 3-D convolution, ResNet frame by frame, embedding; or hand-made features as they
+// are.
 #pragma once
 
 #include "models/layers/chain.h"
@@ -6,8 +7,8 @@
 
 namespace avsr::models {
 
-// Parameters: video/frontend/{conv,bn}, video/trunk/layer<i>/<j>/…, video/embed/{linear,bn} unless the embedding is 0.
-// Works on the valid frames only, packed: a ragged batch gives what each clip alone gives.
+// Parameters: video/frontend/{conv,bn}, video/trunk/layer<i>/<j>/…, video/embed/{linear,bn} unless the embedding is 0;
+// none with the dct input. Works on the valid frames only, packed: a ragged batch gives what each clip alone gives.
 class VideoStream {
  public:
   VideoStream(backend::Backend& backend, layers::ParameterArena& arena, layers::Scratch& scratch,
@@ -24,6 +25,8 @@ class VideoStream {
   void visit_outputs(const layers::OutputVisitor& visit) const { chain_.visit_outputs(visit); }
 
  private:
+  bool dct() const { return config_.input == VideoConfig::Input::dct; }
+  void check_video(const Inputs& inputs) const;
   void infer_in_chunks(const Inputs& inputs, const backend::Lengths& steps);
   void windows(const Inputs& inputs, const backend::Lengths& steps, size_t first_clip, size_t last_clip);
 

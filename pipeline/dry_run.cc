@@ -23,7 +23,8 @@ HostBatch batch_of(const TrainingStep& step, int clips, int frames, int labels) 
   step.writer().begin(std::vector<int>(static_cast<size_t>(clips), frames), batch);
   // Values of some spread: a network that sees nothing but zeros meets numbers that compute at another speed.
   for (size_t i = 0; i < batch.video.size(); ++i) batch.video[i] = static_cast<uint8_t>(i * 7919 >> 3);
-  for (size_t i = 0; i < batch.audio.size(); ++i) batch.audio[i] = static_cast<float>(i * 7919 % 1000) / 500.f - 1.f;
+  for (std::vector<float>* values : {&batch.audio, &batch.video_features})
+    for (size_t i = 0; i < values->size(); ++i) (*values)[i] = static_cast<float>(i * 7919 % 1000) / 500.f - 1.f;
   std::fill(batch.video_scale.begin(), batch.video_scale.end(), 1 / 60.f);
   std::fill(batch.video_shift.begin(), batch.video_shift.end(), -2.f);
   for (int b = 0; b < clips; ++b) batch.labels[static_cast<size_t>(b)] = b % labels;

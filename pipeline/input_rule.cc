@@ -108,7 +108,10 @@ BatchWriter::BatchWriter(const InputRule& rule, const models::NetworkConfig& con
   if (video() && config.video.crop != size)
     throw std::invalid_argument(fmt::format(
         "[input] the network takes {0} x {0} pixels, the preprocessing makes {1} x {1}", config.video.crop, size));
-  if (video()) mean_image_ = preprocessing::pixel_mean_image(rule.normalisation, rule.pixels, size, size);
+  if (video() && config.video.input == models::VideoConfig::Input::dct)
+    dct_ = std::make_unique<preprocessing::DctFeatures>(config.video.dct_coefficients, size);
+  else if (video())
+    mean_image_ = preprocessing::pixel_mean_image(rule.normalisation, rule.pixels, size, size);
   if (audio() && config.audio.input == models::AudioConfig::Input::mfcc)
     mfcc_ = std::make_unique<preprocessing::Mfcc>(preprocessing::MfccSettings{});
 }
@@ -122,6 +125,7 @@ void BatchWriter::begin(const std::vector<int>& frames, HostBatch& batch) const 
   batch.labels.assign(count, -1);
   batch.sample_ids.assign(count, -1);
   batch.video.clear();
+  batch.video_features.clear();
   batch.audio.clear();
   batch.samples.clear();
   batch.word_boundary.clear();
@@ -131,7 +135,8 @@ void BatchWriter::begin(const std::vector<int>& frames, HostBatch& batch) const 
   batch.own_share.clear();
   const size_t steps = count * static_cast<size_t>(batch.steps);
   if (word_boundary()) batch.word_boundary.assign(steps, 0);
-  if (video()) {
+  if (dct_) batch.video_features.assign(steps * static_cast<size_t>(dct_->features()), 0);
+  if (video() && !dct_) {
     const size_t size = static_cast<size_t>(rule_.geometry.input_size);
     batch.video.assign(steps * size * size, 0);
     batch.video_scale.assign(count, 1);
@@ -156,11 +161,19 @@ void BatchWriter::write_video(int b, const io::Frames& mouth, HostBatch& batch) 
   if (mouth.count != frames || mouth.height != size || mouth.width != size)
     throw std::invalid_argument(fmt::format("[input] expected ({}, {}, {}) pixels, got ({}, {}, {})", frames, size,
                                             size, mouth.count, mouth.height, mouth.width));
+  if (dct_) return write_dct(b, mouth, batch);
   const preprocessing::PixelScale scale = preprocessing::pixel_scale(rule_.normalisation, rule_.pixels, mouth);
   batch.video_scale[static_cast<size_t>(b)] = scale.scale;
   batch.video_shift[static_cast<size_t>(b)] = scale.shift;
   std::copy(mouth.pixels.begin(), mouth.pixels.end(),
             batch.video.begin() + static_cast<int64_t>(b) * batch.steps * size * size);
+}
+
+void BatchWriter::write_dct(int b, const io::Frames& mouth, HostBatch& batch) const {
+  preprocessing::Features features = dct_->compute(mouth);
+  preprocessing::z_normalise_columns(features);
+  std::copy(features.values.begin(), features.values.end(),
+            batch.video_features.begin() + static_cast<int64_t>(b) * batch.steps * features.dimension);
 }
 
 size_t BatchWriter::samples_of(int frames) const {
@@ -197,7 +210,11 @@ DeviceBatch::DeviceBatch(backend::Backend& backend, const BatchWriter& writer) :
 
 const models::Inputs& DeviceBatch::upload(const HostBatch& batch) {
   inputs_.frames = batch.frames;
-  if (writer_.video()) {
+  if (!batch.video_features.empty()) {
+    const int64_t width = static_cast<int64_t>(batch.video_features.size()) / batch.clips / batch.steps;
+    backend_.resize(inputs_.video, {batch.clips, batch.steps, width});
+    backend_.upload(batch.video_features.data(), inputs_.video);
+  } else if (writer_.video()) {
     const int size = writer_.rule().geometry.input_size;
     backend_.resize(inputs_.video, {batch.clips, batch.steps, size, size}, backend::DType::u8);
     backend_.upload(batch.video.data(), inputs_.video);

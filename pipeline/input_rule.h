@@ -13,6 +13,7 @@
 #include "pipeline/dataset.h"
 #include "pipeline/reporter.h"
 #include "preprocessing/augment.h"
+#include "preprocessing/dct_features.h"
 #include "preprocessing/mfcc.h"
 #include "preprocessing/normalise.h"
 
@@ -48,7 +49,8 @@ struct HostBatch {
   // a rank's last one.
   int whole_clips = 0;
   bool ends_batch = true;
-  std::vector<uint8_t> video;  // (B, T, H, W)
+  std::vector<uint8_t> video;         // (B, T, H, W); empty with the dct input
+  std::vector<float> video_features;  // (B, T, D): of the dct input alone
   std::vector<float> video_scale, video_shift;
   std::vector<int> frames;              // (B): valid frames
   std::vector<float> audio;             // (B, S) or (B, 4 T, F)
@@ -66,8 +68,9 @@ class BatchWriter {
   BatchWriter(const InputRule& rule, const models::NetworkConfig& config);
   // Sizes the batch for clips of these lengths in frames.
   void begin(const std::vector<int>& frames, HostBatch& batch) const;
-  // Clip b: mouth after geometry (T, input, input), sound as it is (noise mixed in); normalises both. Unused streams
-  // are ignored. Throws std::invalid_argument when a wanted stream is absent or its size differs.
+  // Clip b: mouth after geometry (T, input, input), sound as it is (noise mixed in); normalises both, hand-made
+  // features (MFCC, DCT) each over the clip. Unused streams are ignored. Throws std::invalid_argument when a wanted
+  // stream is absent or its size differs.
   void write(int b, const io::Frames& mouth, const io::Waveform& audio, HostBatch& batch) const;
   bool word_boundary() const { return config_.word_boundary; }  // whether the network is told where the word is
 
@@ -80,13 +83,15 @@ class BatchWriter {
 
  private:
   void write_video(int b, const io::Frames& mouth, HostBatch& batch) const;
+  void write_dct(int b, const io::Frames& mouth, HostBatch& batch) const;
   void write_audio(int b, io::Waveform audio, HostBatch& batch) const;
   size_t samples_of(int frames) const;  // of the waveform that the network reads
 
   InputRule rule_;
   models::NetworkConfig config_;
   std::vector<float> mean_image_;
-  std::unique_ptr<preprocessing::Mfcc> mfcc_;  // null for a waveform
+  std::unique_ptr<preprocessing::Mfcc> mfcc_;        // null for a waveform
+  std::unique_ptr<preprocessing::DctFeatures> dct_;  // null for frames
 };
 
 // A batch on the device; keeps its memory from batch to batch.

@@ -45,6 +45,7 @@ float draw_share(double alpha, preprocessing::Random random) {
 
 void mix(const std::vector<MixedWith>& with, HostBatch& batch) {
   mix_values(with, batch.frames, batch.steps, batch.video);
+  mix_values(with, batch.frames, batch.steps, batch.video_features);
   mix_values(with, batch.frames, batch.steps, batch.audio);
   mix_values(with, batch.frames, batch.steps, batch.word_boundary);
   for (const MixedWith& one : with) {

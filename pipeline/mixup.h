@@ -6,8 +6,8 @@
 // it is the larger part's label. Lengths, absent streams and keys are the larger part's too. Pixels are mixed as the
 // bytes that go to the device, rounded to the nearest grey level: an error of at most half a level, far below a
 // camera's noise. That needs one scale for all clips, so normalisations of their own clip are refused by the recipe.
-// Sound is mixed after its normalisation. Clips of different length are laid with their middles on each other, where
-// the words are; where the other clip is not, a clip stays as it is.
+// Sound and hand-made features (MFCC, DCT) are mixed after their normalisation. Clips of different length are laid with
+// their middles on each other, where the words are; where the other clip is not, a clip stays as it is.
 #pragma once
 
 #include <vector>

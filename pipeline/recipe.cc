@@ -35,11 +35,13 @@ void read_recurrent(const YAML::Node& node, const std::string& origin, const std
 void read_video(const YAML::Node& node, const std::string& origin, models::VideoConfig& config) {
   if (!node) return;
   StrictMap map(node, origin, "network.video");
+  map.read_enum("input", config.input, models::kVideoInputNames);
   map.read("frontend_width", config.frontend_width, 1, 65536);
   map.read("widths", config.widths);
   map.read("blocks", config.blocks);
   map.read("embedding", config.embedding, 0, 65536);
   map.read("global_pooling", config.global_pooling);
+  map.read("dct_coefficients", config.dct_coefficients, 1, 65536);
   map.read_enum("activation", config.activation, models::kActivationNames);
   map.finish();
 }

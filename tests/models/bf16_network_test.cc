@@ -64,10 +64,12 @@ class Bf16Networks : public NetworkFixture {
     others.ms_tcn.activation = backend::Activation::swish;
     others.video.embedding = 0;
     others.word_boundary = true;
-    return {others, narrow_config(Streams::audiovisual),
+    return {others,
+            narrow_config(Streams::audiovisual),
             narrow_config(Streams::audiovisual, BackEnd::recurrent, backend::Cell::gru),
             narrow_config(Streams::video, BackEnd::temporal_conv),
-            narrow_config(Streams::audio, BackEnd::temporal_conv)};
+            narrow_config(Streams::audio, BackEnd::temporal_conv),
+            narrow_config(Streams::audiovisual, BackEnd::none)};
   }
 };
 
@@ -91,6 +93,17 @@ TEST_F(Bf16Networks, AreCloseToF32) {
       EXPECT_NE(got.inferred, right.inferred);  // it was bf16 that ran
     }
   }
+}
+
+TEST_F(Bf16Networks, ReadHandMadeFeatures) {
+  ASSERT_TRUE(open(Precision::f32));
+  const Results right = run(hand_made_config());
+  if (!open(Precision::bf16)) GTEST_SKIP() << "this device has no bf16";
+  const Results got = run(hand_made_config());
+  EXPECT_LT(distance(got.inferred, right.inferred), 0.03);
+  EXPECT_LT(distance(got.logits, right.logits), 0.1);
+  EXPECT_LT(distance(got.gradients, right.gradients), 0.2);
+  EXPECT_NE(got.inferred, right.inferred);  // it was bf16 that ran
 }
 
 TEST_F(Bf16Networks, DoNotDependOnTheNumberOfThreads) {

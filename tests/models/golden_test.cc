@@ -20,6 +20,10 @@ class Goldens : public NetworkFixture, public ::testing::WithParamInterface<cons
 
   Inputs inputs(const SafetensorsFile& file) {
     Inputs in;
+    if (const HostTensor* features = file.find("input/video_features")) {
+      in.video = backend_->from_values(features->shape, features->values);
+      in.frames = lengths(*file.find("input/frames"));
+    }
     if (const HostTensor* video = file.find("input/video")) {
       const std::vector<uint8_t> pixels(video->values.begin(), video->values.end());
       backend_->resize(in.video, video->shape, backend::DType::u8);
@@ -96,7 +100,7 @@ INSTANTIATE_TEST_SUITE_P(Narrow, Goldens,
                          ::testing::Values("video_lstm", "video_gru_corner_pooling", "video_temporal_conv",
                                            "video_ms_tcn_boundary", "video_prelu", "audio_swish", "audio_lstm",
                                            "audio_gru_pool21", "audio_temporal_conv", "audio_mfcc_lstm",
-                                           "audiovisual_lstm", "audiovisual_gru"),
+                                           "audiovisual_lstm", "audiovisual_gru", "hand_made"),
                          case_name);
 
 class FullSizeGoldens : public Goldens {};

@@ -65,6 +65,7 @@ TEST_P(GradientWatch, TellsOfNothingBelowWhatTrains) {
 
 INSTANTIATE_TEST_SUITE_P(Networks, GradientWatch,
                          ::testing::Values(std::pair(Streams::audiovisual, BackEnd::recurrent),
+                                           std::pair(Streams::audiovisual, BackEnd::none),
                                            std::pair(Streams::video, BackEnd::recurrent),
                                            std::pair(Streams::audio, BackEnd::temporal_conv)));
 

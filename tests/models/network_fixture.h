@@ -30,6 +30,16 @@ inline NetworkConfig narrow_config(Streams streams, BackEnd back_end = BackEnd::
   return c;
 }
 
+// MFCC and DCT coefficients joined into the fusion.
+inline NetworkConfig hand_made_config() {
+  NetworkConfig c = narrow_config(Streams::audiovisual, BackEnd::none);
+  c.audio.input = AudioConfig::Input::mfcc;
+  c.audio.mfcc_features = 6;
+  c.video.input = VideoConfig::Input::dct;
+  c.video.dct_coefficients = 5;
+  return c;
+}
+
 class NetworkFixture : public ::testing::Test {
  protected:
   // Clips of these many frames, padded to `padded` frames with noise that must not matter.
@@ -38,7 +48,13 @@ class NetworkFixture : public ::testing::Test {
     std::normal_distribution<float> normal;
     const int64_t clips = static_cast<int64_t>(frames.size());
     Inputs inputs;
-    if (c.streams != Streams::audio) {
+    if (c.streams != Streams::audio && c.video.input == VideoConfig::Input::dct) {
+      const backend::Shape shape{clips, padded, c.video.features()};
+      std::vector<float> features(static_cast<size_t>(shape.count()));
+      for (float& f : features) f = normal(engine);
+      inputs.video = backend_->from_values(shape, features);
+      inputs.frames = frames;
+    } else if (c.streams != Streams::audio) {
       std::vector<uint8_t> pixels(static_cast<size_t>(clips * padded * c.video.crop * c.video.crop));
       for (uint8_t& p : pixels) p = static_cast<uint8_t>(engine() >> 24);
       backend_->resize(inputs.video, {clips, padded, c.video.crop, c.video.crop}, backend::DType::u8);
@@ -81,7 +97,10 @@ class NetworkFixture : public ::testing::Test {
   Inputs one_clip(const Inputs& batch, size_t b) {
     Inputs one;
     const int64_t index = static_cast<int64_t>(b);
-    if (!batch.video.empty()) {
+    if (batch.video.shape.rank() == 3) {
+      one.video = first_rows(batch.video, index, batch.frames[b]);
+      one.frames = {batch.frames[b]};
+    } else if (!batch.video.empty()) {
       const auto& s = batch.video.shape;
       std::vector<uint8_t> pixels(static_cast<size_t>(s.count()));
       backend_->download(batch.video, pixels.data());
@@ -92,15 +111,7 @@ class NetworkFixture : public ::testing::Test {
       one.frames = {batch.frames[b]};
     }
     if (!batch.audio.empty()) {
-      const auto& s = batch.audio.shape;
-      const auto sound = backend_->values(batch.audio);
-      const int64_t row = s.count() / s[0] / s[1];
-      backend::Shape shape = s;
-      shape[0] = 1;
-      shape[1] = batch.samples[b];
-      const std::span<const float> all(sound);
-      one.audio = backend_->from_values(
-          shape, all.subspan(static_cast<size_t>(index * s[1] * row), static_cast<size_t>(shape.count())));
+      one.audio = first_rows(batch.audio, index, batch.samples[b]);
       one.samples = {batch.samples[b]};
     }
     if (!batch.word_boundary.empty()) {
@@ -111,6 +122,17 @@ class NetworkFixture : public ::testing::Test {
           {1, valid, 1}, std::span(all).subspan(static_cast<size_t>(index * steps), static_cast<size_t>(valid)));
     }
     return one;
+  }
+
+  // Of (B, N, …) values: of clip `index` the first `rows`, as (1, rows, …).
+  backend::Tensor first_rows(const backend::Tensor& batch, int64_t index, int rows) {
+    const auto values = backend_->values(batch);
+    const int64_t clip = batch.shape.count() / batch.shape[0];
+    backend::Shape shape = batch.shape;
+    shape[0] = 1;
+    shape[1] = rows;
+    return backend_->from_values(shape, std::span<const float>(values).subspan(static_cast<size_t>(index * clip),
+                                                                               static_cast<size_t>(shape.count())));
   }
 
   // Moves batch-norm parameters and statistics away from 1 and 0, which would hide mistakes.

@@ -68,6 +68,13 @@ TEST_F(Networks, RaggedBatchEqualsItsClipsOneByOne) {
   configs.push_back(narrow_config(Streams::audiovisual, BackEnd::ms_tcn));
   configs.push_back(narrow_config(Streams::audiovisual));
   configs.back().word_boundary = true;
+  configs.push_back(hand_made_config());
+  configs.push_back(hand_made_config());
+  configs.back().word_boundary = true;
+  configs.push_back(hand_made_config());
+  configs.back().streams = Streams::video;
+  configs.back().back_end = BackEnd::recurrent;
+  configs.push_back(narrow_config(Streams::audiovisual, BackEnd::none));
   for (const NetworkConfig& config : configs) {
     const auto network = make_network(*backend_, config, 3);
     perturb(network->parameters());
@@ -132,6 +139,9 @@ TEST_F(Networks, OverfitOneBatch) {
   configs.push_back(narrow_config(Streams::audio, BackEnd::temporal_conv));
   configs.push_back(narrow_config(Streams::audiovisual, BackEnd::ms_tcn));
   configs.back().word_boundary = true;
+  configs.push_back(hand_made_config());
+  configs.push_back(narrow_config(Streams::audiovisual, BackEnd::none));
+  configs.back().word_boundary = true;  // beside each embedding, whose gradient is cut out again
   for (const NetworkConfig& config : configs) {
     const auto network = make_network(*backend_, config, 3);
     const bool temporal = config.back_end == BackEnd::temporal_conv;
@@ -335,6 +345,43 @@ TEST_F(Networks, ClipsMayLackAStream) {
   EXPECT_THAT(refusal([&] { logits(*make_network(*backend_, single, 1), video); }), HasSubstr("the only stream"));
 }
 
+// What joins hand-made features has no layer of its own below the BLSTM.
+TEST_F(Networks, OfHandMadeFeaturesHaveParametersInTheFusionAlone) {
+  const NetworkConfig config = hand_made_config();
+  const auto network = make_network(*backend_, config, 3);
+  EXPECT_EQ(network->parameters().count("fusion"), network->parameters().count());
+  const int width = 3 * 5 + 4 * 6;
+  EXPECT_EQ(network->parameters().at("fusion/recurrent/layer0/forward/w_ih").value.shape, (backend::Shape{32, width}));
+  const Inputs inputs = random_inputs(config, {4, 5}, 7);
+  logits(*network, inputs);
+  EXPECT_EQ(network->features("video/embed").shape, (backend::Shape{2, 5, 15}));
+  EXPECT_EQ(network->features("audio/embed").shape, (backend::Shape{2, 5, 24}));
+  EXPECT_THAT(refusal([&] { network->features("video/recurrent"); }),
+              HasSubstr("there are: video/embed, audio/embed, fusion/recurrent"));
+  const auto given = backend_->values(first_rows(inputs.video, 1, 5)),
+             read = backend_->values(first_rows(network->features("video/embed"), 1, 5));
+  EXPECT_EQ(read, given);
+}
+
+TEST_F(Networks, OfHandMadeFeaturesMayLackAStream) {
+  const NetworkConfig config = hand_made_config();
+  const auto network = make_network(*backend_, config, 3);
+  Inputs inputs = random_inputs(config, {9, 9}, 9);
+  const auto both = logits(*network, inputs);
+  inputs.video_present = {1, 0};
+  const auto without = logits(*network, inputs, Mode::training);
+  const size_t row = 9 * 4;
+  for (size_t i = 0; i < row; ++i) ASSERT_NEAR(without[i], both[i], 1e-5);
+  EXPECT_FALSE(std::equal(both.begin() + row, both.end(), without.begin() + row));
+  EXPECT_EQ(backend_->values(network->features("video/embed")), backend_->values(inputs.video)) << "the batch is kept";
+  network->backward(backend_->from_values({2, 9, 4}, std::vector<float>(72, 0.1f)));
+  Inputs alone = one_clip(inputs, 1);
+  alone.video = {};
+  alone.video_present = {0};
+  const auto one = logits(*network, alone);
+  for (size_t i = 0; i < one.size(); ++i) ASSERT_NEAR(one[i], without[row + i], 1e-5);
+}
+
 TEST_F(Networks, FeaturesAreThoseOfTheLastCall) {
   const NetworkConfig config = narrow_config(Streams::video);
   const auto network = make_network(*backend_, config, 3);
@@ -378,7 +425,23 @@ TEST_F(Networks, RefuseInputsThatDoNotFit) {
   wrong.ms_tcn.kernels = {4};
   EXPECT_THAT(refusal([&] { make_network(*backend_, wrong, 1); }), HasSubstr("ms_tcn.kernels"));
   wrong = narrow_config(Streams::audiovisual, BackEnd::temporal_conv);
-  EXPECT_THAT(refusal([&] { make_network(*backend_, wrong, 1); }), HasSubstr("recurrent or ms_tcn"));
+  EXPECT_THAT(refusal([&] { make_network(*backend_, wrong, 1); }), HasSubstr("recurrent, ms_tcn or none"));
+  for (const Streams streams : {Streams::video, Streams::audio}) {
+    wrong = narrow_config(streams, BackEnd::none);
+    EXPECT_THAT(refusal([&] { make_network(*backend_, wrong, 1); }), HasSubstr("only a fusion reads a stream"));
+  }
+  wrong = hand_made_config();
+  wrong.video.dct_coefficients = 24 * 24 + 1;
+  EXPECT_THAT(refusal([&] { make_network(*backend_, wrong, 1); }), HasSubstr("576 or fewer"));
+  wrong = narrow_config(Streams::video, BackEnd::temporal_conv);
+  wrong.video.input = VideoConfig::Input::dct;
+  EXPECT_THAT(refusal([&] { make_network(*backend_, wrong, 1); }), HasSubstr("because video.input is dct"));
+  const auto hand_made = make_network(*backend_, hand_made_config(), 1);
+  inputs = random_inputs(hand_made_config(), {7, 9}, 9);
+  inputs.samples[0] -= 4;
+  EXPECT_THAT(refusal([&] { logits(*hand_made, inputs); }), HasSubstr("clip 0: 7 frames of video"));
+  inputs.video = random_inputs(config, {7, 9}, 9).video;
+  EXPECT_THAT(refusal([&] { logits(*hand_made, inputs); }), HasSubstr("DCT features (B, T, 15), got (2, 9, 24, 24)"));
   wrong = narrow_config(Streams::video);
   wrong.modality_dropout.audio = 0.5f;
   EXPECT_THAT(refusal([&] { make_network(*backend_, wrong, 1); }), HasSubstr("modality_dropout"));

@@ -29,7 +29,8 @@ class LayerOutputs : public NetworkFixture {
 TEST_F(LayerOutputs, StandInTheOrderOfThePassAndOutliveBackward) {
   for (const auto& [streams, back_end] :
        {std::pair{Streams::audiovisual, BackEnd::recurrent}, std::pair{Streams::audio, BackEnd::temporal_conv},
-        std::pair{Streams::video, BackEnd::temporal_conv}, std::pair{Streams::video, BackEnd::ms_tcn}}) {
+        std::pair{Streams::video, BackEnd::temporal_conv}, std::pair{Streams::video, BackEnd::ms_tcn},
+        std::pair{Streams::audiovisual, BackEnd::none}}) {
     const NetworkConfig config = narrow_config(streams, back_end);
     const auto network = make_network(*backend_, config, 3);
     Lengths steps;

@@ -36,12 +36,13 @@ TEST(Mixup, MixesWhatTheNetworkSees) {
   batch.frames = {4, 2};
   batch.labels = {0, 2};
   batch.video = {0, 100, 200, 51, /* clip 1 */ 40, 60, 0, 0};  // one pixel a frame
-  batch.audio = {1, 2, 3, 4, /* clip 1 */ 10, 20, 0, 0};
+  batch.audio = batch.video_features = {1, 2, 3, 4, /* clip 1 */ 10, 20, 0, 0};
   batch.word_boundary = {0, 1, 1, 0, 1, 1, 0, 0};
   mix({{1, 0.75f}, {0, 0.5f}}, batch);
   // The middles lie on each other: clip 1's frames 0 and 1 on clip 0's 1 and 2.
   EXPECT_EQ(batch.video, (std::vector<uint8_t>{0, 85, 165, 51, 70, 130, 0, 0}));
   EXPECT_EQ(batch.audio, (std::vector<float>{1, 4, 7.25f, 4, 6, 11.5f, 0, 0}));
+  EXPECT_EQ(batch.video_features, batch.audio);
   EXPECT_EQ(batch.word_boundary, (std::vector<float>{0, 1, 1, 0, 1, 1, 0, 0}));
   EXPECT_EQ(batch.labels, (std::vector<int>{0, 2}));
   EXPECT_EQ(batch.second_labels, (std::vector<int>{2, 0}));

@@ -31,6 +31,7 @@ std::vector<Case> cases() {
   NetworkConfig config = narrow_config(Streams::audio);
   config.audio.input = AudioConfig::Input::mfcc;
   add("audio_mfcc", config);
+  add("hand_made", hand_made_config());
   config = narrow_config(Streams::audiovisual, BackEnd::recurrent, backend::Cell::gru);
   config.recurrent.input_dropout = 0.2f;
   config.recurrent.hidden_dropout = 0.5f;

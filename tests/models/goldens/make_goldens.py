@@ -159,19 +159,26 @@ class Parameters:
         return out
 
     def back_end(self, stream, config, width):
+        """Returns how wide it is where a fusion reads it."""
         if config["back_end"] == "temporal_conv":
             self.temporal_conv(stream + "/temporal_conv", width, config["labels"])
-            return
+            return 0
         width += config.get("word_boundary", False)
         if config["back_end"] == "ms_tcn":
             self.linear(stream + "/head", config["labels"], self.ms_tcn(stream + "/ms_tcn", config["ms_tcn"], width))
-            return
+            return 0
+        if config["back_end"] == "none":
+            return width
         self.recurrent(stream + "/recurrent", config["recurrent"], width)
         if config["streams"] != "audiovisual":
             self.linear(stream + "/head", config["labels"], 2 * config["recurrent"]["hidden"])
+        return 2 * config["recurrent"]["hidden"]
 
     def network(self, config):
-        if config["streams"] != "audio":
+        fused = 0
+        if config["streams"] != "audio" and config["video"].get("input") == "dct":
+            fused += self.back_end("video", config, 3 * config["video"]["dct_coefficients"])
+        elif config["streams"] != "audio":
             c = config["video"]
             self.conv("video/frontend/conv", c["frontend_width"], (5, 7, 7), 1)
             self.bn("video/frontend/bn", c["frontend_width"])
@@ -180,7 +187,7 @@ class Parameters:
             if c["embedding"]:
                 self.linear("video/embed/linear", c["embedding"], width)
                 self.bn("video/embed/bn", c["embedding"])
-            self.back_end("video", config, c["embedding"] or width)
+            fused += self.back_end("video", config, c["embedding"] or width)
         if config["streams"] != "video":
             c = config["audio"]
             width = 4 * c["mfcc_features"]
@@ -192,9 +199,9 @@ class Parameters:
                 if c["embedding"]:
                     self.linear("audio/embed/linear", c["embedding"], width)
                     width = c["embedding"]
-            self.back_end("audio", config, width)
+            fused += self.back_end("audio", config, width)
         if config["streams"] == "audiovisual":
-            self.recurrent("fusion/recurrent", config["fusion"], 4 * config["recurrent"]["hidden"])
+            self.recurrent("fusion/recurrent", config["fusion"], fused)
             self.linear("fusion/head", config["labels"], 2 * config["fusion"]["hidden"])
         return self
 
@@ -254,8 +261,10 @@ class Forward:
         return F.linear(x, self.w[path + "/weight"], self.w[path + "/bias"])
 
     def video(self, clips):
-        """(1, T, H, W) normalised pixels -> (T, E)."""
+        """(1, T, H, W) normalised pixels or (T, D) features -> (T, E)."""
         c = self.c["video"]
+        if c.get("input") == "dct":
+            return clips
         x = self.bn(self.conv(clips, "video/frontend/conv", (1, 2, 2), (2, 3, 3)), "video/frontend/bn")
         x = [self.act(v, "video/frontend/bn", c) for v in x]
         x = [F.max_pool3d(v[None], (1, 3, 3), (1, 2, 2), (0, 1, 1))[0] for v in x]
@@ -325,6 +334,8 @@ class Forward:
                 clips = [torch.cat((x, flag), 1) for x, flag in zip(clips, boundary)]
             if self.c["back_end"] == "ms_tcn":
                 streams[name] = self.ms_tcn(clips, name + "/ms_tcn", self.c["ms_tcn"])
+            elif self.c["back_end"] == "none":
+                streams[name] = clips
             else:
                 streams[name] = self.recurrent(clips, name + "/recurrent", self.c["recurrent"])
         if len(streams) == 2:
@@ -370,7 +381,12 @@ def pad(clips, trailing=()):
 def make_inputs(c, frames, random):
     """Returns file tensors, video clips, audio clips, and where the network wants them the clips' word boundaries."""
     tensors, video, audio = {}, [], []
-    if c["streams"] != "audio":
+    if c["streams"] != "audio" and c["video"].get("input") == "dct":
+        width = 3 * c["video"]["dct_coefficients"]
+        clips = [random.normal(size=(n, width)).astype(np.float32) for n in frames]
+        tensors.update({"input/video_features": pad(clips, (width,)), "input/frames": frames})
+        video = [torch.tensor(x.astype(np.float64)) for x in clips]
+    elif c["streams"] != "audio":
         side = c["video"]["crop"]
         pixels = [random.integers(0, 256, (n, side, side)) for n in frames]
         scale = random.uniform(1 / 80, 1 / 40, len(frames)).astype(np.float32)
@@ -465,6 +481,8 @@ def main():
             "kernels": [3, 5], "branch_width": 8, "blocks": 2, "dropout": 0.0, "activation": "prelu"}), [6, 4]),
         "audio_swish": (config("audio", "ms_tcn", audio={"activation": "swish", "embedding": 0}, ms_tcn={
             "kernels": [3, 5], "branch_width": 8, "blocks": 2, "dropout": 0.0, "activation": "swish"}), [5, 7]),
+        "hand_made": (config("audiovisual", "none", video={"input": "dct", "dct_coefficients": 4},
+                             audio={"input": "mfcc"}), [7, 5]),
     }
     for i, (name, (c, frames)) in enumerate(cases.items()):
         if options.only and name not in options.only:
