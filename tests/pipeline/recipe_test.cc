@@ -20,6 +20,7 @@ namespace {
 
 using testing::AllOf;
 using testing::HasSubstr;
+using testing::ThrowsMessage;
 
 std::string replaced(std::string text, const std::string& from, const std::string& to) {
   const size_t at = text.find(from);
@@ -38,7 +39,8 @@ std::string complaint(const std::string& yaml, const std::vector<std::string>& o
 
 TEST(Recipe, BuiltInOnesParse) {
   for (const auto& [name, text] : built_in_recipes()) EXPECT_EQ(parse_recipe(text, name).name, name);
-  for (const char* name : {"demo", "words-small", "words-paper", "words-full", "lrw-paper", "lrw-modern"})
+  for (const char* name :
+       {"demo", "words-small", "words-paper", "words-full", "words-rivals", "lrw-paper", "lrw-modern"})
     EXPECT_EQ(built_in_recipes().count(name), 1u) << name;
 }
 
@@ -69,6 +71,17 @@ TEST(Recipe, ModernOneHasWhatItsTextSays) {
     EXPECT_FLOAT_EQ(stage.loss.label_smoothing, 0.1f);
     EXPECT_EQ(stage.optimizer.kind, Optimizer::Kind::adamw);
   }
+}
+
+// What two recipes' models are to be compared on must be the same clips, changed alike.
+TEST(Recipe, RivalsTrainOnWhatTheOthersDo) {
+  const Recipe rivals = load_recipe("words-rivals"), others = load_recipe("words-small");
+  EXPECT_EQ(rivals.tree.at("data"), others.tree.at("data"));
+  EXPECT_EQ(network_of(rivals, rivals.stages.at(0), 52).audio.input, models::AudioConfig::Input::mfcc);
+  const models::NetworkConfig joined = network_of(rivals, rivals.stages.at(1), 52);
+  EXPECT_EQ(joined.audio.input, models::AudioConfig::Input::mfcc);
+  EXPECT_EQ(joined.video.input, models::VideoConfig::Input::dct);
+  EXPECT_EQ(joined.back_end, models::BackEnd::none);
 }
 
 TEST(Recipe, PaperScheduleIsThePapers) {
@@ -184,6 +197,18 @@ TEST(Recipe, NetworksGetWhatTheirKindReads) {
   EXPECT_EQ(network_of(recipe, recipe.stages[3], 2).back_end, models::BackEnd::ms_tcn);
   EXPECT_EQ(network_of(recipe, recipe.stages[3], 2).ms_tcn.branch_width, 4);
   EXPECT_FLOAT_EQ(network_of(recipe, recipe.stages[4], 2).modality_dropout.video, 0.25f);
+}
+
+TEST(Recipe, WhatIsHandMadeIsChosenByName) {
+  const Recipe recipe = small_recipe({"network.video.input=dct", "network.video.dct_coefficients=21",
+                                      "network.audio.input=mfcc", "stages.join.back_end=none", "stages.join.load=[]"});
+  const models::NetworkConfig config = network_of(recipe, recipe.stages.back(), 2);
+  EXPECT_EQ(config.video.features(), 63);
+  EXPECT_EQ(config.back_end, models::BackEnd::none);
+  EXPECT_THAT([&] { network_of(recipe, recipe.stages[2], 2); },
+              ThrowsMessage<std::invalid_argument>(HasSubstr("because video.input is dct")));
+  EXPECT_THAT(complaint(small_recipe_text(), {"network.video.input=eigenlips"}), HasSubstr("frames, dct"));
+  EXPECT_THAT(complaint(small_recipe_text(), {"network.video.dct_coefficients=0"}), HasSubstr("between 1 and"));
 }
 
 Optimizer optimizer_of(const std::string& yaml) {
