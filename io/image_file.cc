@@ -18,6 +18,15 @@ bool ends_with(const std::string& text, const std::string& end) {
   return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
 }
 
+void check_image(const std::string& where, const Image& image) {
+  if (image.height < 1 || image.width < 1 || (image.channels != 1 && image.channels != 3) ||
+      image.pixels.size() != static_cast<size_t>(image.height) * image.width * image.channels) {
+    throw std::invalid_argument(where + ": expected (H, W, 1 or 3) pixels, got " + std::to_string(image.pixels.size()) +
+                                " for " + std::to_string(image.height) + " x " + std::to_string(image.width) + " x " +
+                                std::to_string(image.channels));
+  }
+}
+
 }  // namespace
 
 std::vector<uint8_t> encode_grey_jpeg(const uint8_t* pixels, int height, int width, int quality) {
@@ -29,6 +38,14 @@ std::vector<uint8_t> encode_grey_jpeg(const uint8_t* pixels, int height, int wid
   if (!cv::imencode(".jpg", as_mat(pixels, height, width, 1), bytes, {cv::IMWRITE_JPEG_QUALITY, quality})) {
     throw std::runtime_error("[jpeg] cannot encode");
   }
+  return bytes;
+}
+
+std::vector<uint8_t> encode_png(const Image& image) {
+  check_image("[png]", image);
+  std::vector<uint8_t> bytes;
+  if (!cv::imencode(".png", as_mat(image.pixels.data(), image.height, image.width, image.channels), bytes))
+    throw std::runtime_error("[png] cannot encode");
   return bytes;
 }
 
@@ -54,12 +71,7 @@ Image decode_image(std::span<const uint8_t> bytes, int channels, const std::stri
 void write_image(const std::string& path, const Image& image, int jpeg_quality) {
   const bool jpeg = ends_with(path, ".jpg") || ends_with(path, ".jpeg");
   if (!jpeg && !ends_with(path, ".png")) throw std::invalid_argument(path + ": expected a name ending in .png or .jpg");
-  if (image.height < 1 || image.width < 1 || (image.channels != 1 && image.channels != 3) ||
-      image.pixels.size() != static_cast<size_t>(image.height) * image.width * image.channels) {
-    throw std::invalid_argument(path + ": expected (H, W, 1 or 3) pixels, got " + std::to_string(image.pixels.size()) +
-                                " for " + std::to_string(image.height) + " x " + std::to_string(image.width) + " x " +
-                                std::to_string(image.channels));
-  }
+  check_image(path, image);
   std::vector<uint8_t> bytes;
   const std::vector<int> settings =
       jpeg ? std::vector<int>{cv::IMWRITE_JPEG_QUALITY, jpeg_quality} : std::vector<int>{};

@@ -23,6 +23,8 @@ constexpr int kMaxJpegHeight = 65500;  // of libjpeg
 
 // pixels: (height, width). Throws std::invalid_argument beyond kMaxJpegHeight.
 std::vector<uint8_t> encode_grey_jpeg(const uint8_t* pixels, int height, int width, int quality = 95);
+// Throws std::invalid_argument on an image without pixels, or with others than its size says.
+std::vector<uint8_t> encode_png(const Image& image);
 // Any image OpenCV reads, as grey or BGR. `name` is for the error text (std::runtime_error) only.
 Image decode_image(std::span<const uint8_t> bytes, int channels, const std::string& name = "image");
 

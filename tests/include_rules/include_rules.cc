@@ -54,6 +54,7 @@ const std::vector<Foreign>& foreign_libraries() {
       {"libarchive", std::regex("archive(_entry)?\\.h"), {"io/"}},
       {"OpenCV", std::regex("opencv2?/.*"), {"preprocessing/", "io/"}},
       {"Boost.CRC", std::regex("boost/crc\\..*"), {"io/"}},
+      {"Boost.Serialization's base64", std::regex("boost/archive/.*"), {"io/"}},
       {"Mustache", std::regex("kainjow/.*"), {"pipeline/"}},
       {"Boost.Program_options", std::regex("boost/program_options.*"), {"pipeline/"}},
       {"dlib", std::regex("dlib/.*"), {"preprocessing/"}},
