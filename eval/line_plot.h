@@ -1,10 +1,12 @@
-// Lines over steps, epochs or rates, as SVG for a web page.
+// Lines over steps, epochs, rates or shares, as SVG for a web page.
 #pragma once
 
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "eval/gnuplot.h"
 
 namespace avsr::eval {
 
@@ -15,15 +17,20 @@ struct LinePlot {
         points;        // those that are not finite, or that a logarithm has not, are left out
     bool dots = true;  // each point is marked
   };
+  // A vertical line, and what stands beside its upper end.
+  struct Mark {
+    double x = 0;
+    std::string text;
+  };
   std::string title, x_label, y_label;
   bool log_x = false, log_y = false;
-  std::optional<std::pair<double, double>> y_range;
-  std::optional<double> mark_x;  // a vertical line
+  std::optional<std::pair<double, double>> x_range, y_range;
+  std::vector<Mark> marks;
   std::vector<Line> lines;
 };
 
-// The gnuplot program that draws plot i to `files[i]`.
-std::string line_plots_program(const std::vector<LinePlot>& plots, const std::vector<std::string>& files);
+// Nothing to be drawn where no line has a point.
+SvgPlot line_plot_program(const LinePlot& plot);
 
 // Each plot as an <svg> element, drawn by one run of gnuplot; empty where a plot has no point. Throws
 // std::runtime_error when gnuplot is not installed or fails.

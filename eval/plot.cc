@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "eval/gnuplot.h"
+#include "eval/line_style.h"
 
 namespace avsr::eval {
 namespace {
@@ -17,39 +18,75 @@ std::string terminal_for(const std::filesystem::path& picture) {
   throw std::invalid_argument(fmt::format("[plot] {}: expected a name ending in .svg or .png", picture.string()));
 }
 
+// The axis of levels: clean stands 5 dB beyond the last level.
+class LevelAxis {
+ public:
+  explicit LevelAxis(const std::vector<Curve>& curves) {
+    for (const Curve& curve : curves)
+      for (const Curve::Point& point : curve.points)
+        if (!point.clean) levels_.insert(point.snr_db);
+    clean_at_ = levels_.empty() ? 0 : *levels_.rbegin() + 5;
+  }
+  double clean_at() const { return clean_at_; }
+  std::string ticks() const {
+    std::string ticks;
+    for (double level : levels_) ticks += fmt::format("'{:g}' {}, ", level, level);
+    return fmt::format("{}'clean' {}", ticks, clean_at_);
+  }
+  // Lines "x accuracy low high" in percent, from the lowest level on.
+  std::string data(const Curve& curve) const {
+    std::vector<Curve::Point> points = curve.points;
+    for (Curve::Point& point : points)
+      if (point.clean) point.snr_db = clean_at_;
+    std::sort(points.begin(), points.end(), [](const auto& a, const auto& b) { return a.snr_db < b.snr_db; });
+    std::string text;
+    for (const Curve::Point& point : points)
+      text += fmt::format("{} {} {} {}\n", point.snr_db, 100 * point.accuracy, 100 * point.low, 100 * point.high);
+    return fmt::format("{}e\n", text);
+  }
+
+ private:
+  std::set<double> levels_;
+  double clean_at_ = 0;
+};
+
 }  // namespace
 
 std::string noise_curve_program(const std::vector<Curve>& curves, const std::string& title,
                                 const std::filesystem::path& picture) {
-  std::set<double> levels;
-  for (const Curve& curve : curves)
-    for (const Curve::Point& point : curve.points)
-      if (!point.clean) levels.insert(point.snr_db);
-  const double clean_at = levels.empty() ? 0 : *levels.rbegin() + 5;
-
-  std::string ticks;
-  for (double level : levels) ticks += fmt::format("'{:g}' {}, ", level, level);
-  ticks += fmt::format("'clean' {}", clean_at);
-
+  const LevelAxis axis(curves);
   std::string program = fmt::format(
       "set terminal {}\nset output {}\nset title {} noenhanced\nset xlabel 'signal-to-noise ratio (dB)'\n"
       "set ylabel 'accuracy (%)'\nset yrange [0:102]\nset grid\nset key bottom right noenhanced\nset xtics ({})\n"
       "set offsets graph 0.03, graph 0.03\nplot ",
-      terminal_for(picture), gnuplot_quoted(picture.string()), gnuplot_quoted(title), ticks);
+      terminal_for(picture), gnuplot_quoted(picture.string()), gnuplot_quoted(title), axis.ticks());
   for (size_t i = 0; i < curves.size(); ++i)
     program += fmt::format("{}'-' using 1:2:3:4 with yerrorlines linewidth 2 pointtype 7 title {}", i ? ", " : "",
                            gnuplot_quoted(curves[i].title));
   program += "\n";
-  for (const Curve& curve : curves) {
-    std::vector<Curve::Point> points = curve.points;
-    for (Curve::Point& point : points)
-      if (point.clean) point.snr_db = clean_at;
-    std::sort(points.begin(), points.end(), [](const auto& a, const auto& b) { return a.snr_db < b.snr_db; });
-    for (const Curve::Point& point : points)
-      program += fmt::format("{} {} {} {}\n", point.snr_db, 100 * point.accuracy, 100 * point.low, 100 * point.high);
-    program += "e\n";
-  }
+  for (const Curve& curve : curves) program += axis.data(curve);
   return program;
+}
+
+SvgPlot noise_bands(const std::vector<Curve>& curves, const std::string& title) {
+  const LevelAxis axis(curves);
+  std::vector<std::string> titles;
+  for (const Curve& curve : curves) titles.push_back(curve.title);
+  const LineKey key = key_above(titles, 760);
+  std::string program = fmt::format(
+      "set title {0}\nset xlabel 'signal-to-noise ratio (dB)'\nset ylabel 'accuracy (%)'\nset yrange [0:102]\n"
+      "set grid\nset xtics ({1})\nset offsets graph 0.03, graph 0.03\nset style fill transparent solid 0.15 noborder\n"
+      "set key {3}\nset arrow from {2}, graph 0 to {2}, graph 1 nohead dashtype 3\nplot ",
+      gnuplot_quoted(title), axis.ticks(), axis.clean_at() - 2.5, key.place);
+  for (size_t i = 0; i < curves.size(); ++i)
+    program += fmt::format("'-' using 1:3:4 with filledcurves linecolor {} notitle, ", line_colour(i));
+  for (size_t i = 0; i < curves.size(); ++i)
+    program += fmt::format("{}'-' using 1:2 with linespoints linewidth 2 pointsize 0.8 {} title {}", i ? ", " : "",
+                           line_style(i), gnuplot_quoted(curves[i].title));
+  program += "\n";
+  for (int pass = 0; pass < 2; ++pass)
+    for (const Curve& curve : curves) program += axis.data(curve);
+  return {program, 760, 400 + key.height};
 }
 
 void draw_noise_curve(const std::vector<Curve>& curves, const std::string& title,

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "eval/gnuplot.h"
+
 namespace avsr::eval {
 
 struct Curve {
@@ -21,7 +23,11 @@ struct Curve {
 std::string noise_curve_program(const std::vector<Curve>& curves, const std::string& title,
                                 const std::filesystem::path& picture);
 
-// Runs it. Throws std::invalid_argument on another ending, std::runtime_error when gnuplot is not installed or fails.
+// The curves for a page, with their intervals as bands. Each line is told from the others by colour, dashes and marker.
+SvgPlot noise_bands(const std::vector<Curve>& curves, const std::string& title);
+
+// Runs noise_curve_program. Throws std::invalid_argument on another ending, std::runtime_error when gnuplot is not
+// installed or fails.
 void draw_noise_curve(const std::vector<Curve>& curves, const std::string& title, const std::filesystem::path& picture);
 
 }  // namespace avsr::eval

@@ -102,7 +102,7 @@ std::string svg_of(const RateTest& test, const std::string& stage, const std::op
     plot.lines[0].points.emplace_back(point.rate, point.loss);
     plot.lines[1].points.emplace_back(point.rate, point.smoothed);
   }
-  if (suggestion) plot.mark_x = suggestion->rate;
+  if (suggestion) plot.marks.push_back({suggestion->rate, "suggested"});
   return eval::draw_line_plots({plot}).front();
 }
 

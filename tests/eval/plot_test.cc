@@ -23,6 +23,18 @@ TEST(NoiseCurve, ProgramHoldsEveryPointAndQuotesText) {
   EXPECT_THROW(noise_curve_program(kCurves, "words", "curve.pdf"), std::invalid_argument);
 }
 
+TEST(NoiseCurve, BandsHaveTheIntervals) {
+  const std::string program = noise_bands(kCurves, "100 % babble").commands;
+  EXPECT_THAT(program, HasSubstr("'-' using 1:3:4 with filledcurves linecolor rgb '#0072B2' notitle"));
+  EXPECT_THAT(program, HasSubstr("dashtype 2 pointtype 5 title 'video'"));
+  size_t drawn = 0;  // once as a band, once as a line
+  for (size_t at = program.find("\n0 80 75 84\n5 99 98 100\ne\n"); at != std::string::npos;
+       at = program.find("\n0 80 75 84\n", at + 1))
+    ++drawn;
+  EXPECT_EQ(drawn, 2u);
+  EXPECT_THAT(program, HasSubstr("from 2.5, graph 0"));
+}
+
 TEST(NoiseCurve, IsDrawn) {
   if (std::system("gnuplot --version >/dev/null 2>&1") != 0) GTEST_SKIP() << "gnuplot is not installed";
   const std::filesystem::path picture = std::filesystem::path(testing::TempDir()) / "avsr_curve.svg";
