@@ -1,0 +1,14 @@
+// The page on an evaluation for a browser or a printer: one file that asks for nothing else, from
+// templates/evaluation.html.
+#pragma once
+
+#include <string>
+
+#include "pipeline/evaluation.h"
+
+namespace avsr::pipeline {
+
+// Plots are drawn by gnuplot; where it is missing the page has none, and says so.
+std::string evaluation_page(const Evaluation& evaluation);
+
+}  // namespace avsr::pipeline
