@@ -50,8 +50,8 @@ Evaluation evaluate(const std::vector<std::unique_ptr<Recognizer>>& models, cons
 // The accuracies in percent, a line per model and a column per level, a table per noise and damage; `markdown` adds
 // rulers and intervals.
 std::string accuracy_table(const Evaluation& evaluation, bool markdown);
-// results.json, results.csv, results.md and, of two levels or more, noise-curve.svg in a folder, and one more picture
-// for each further noise and damage. Returns lines for the user (such as: no picture, and why).
+// results.json, results.csv, results.md, report.html and, of two levels or more, noise-curve.svg in a folder, and one
+// more picture for each further noise and damage. Returns lines for the user (such as: no picture, and why).
 std::vector<std::string> write_results(const Evaluation& evaluation, const std::filesystem::path& folder);
 
 }  // namespace avsr::pipeline

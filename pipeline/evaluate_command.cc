@@ -147,7 +147,7 @@ int run_evaluate(const Arguments& arguments) {
       "split on which each model's temperature of calibration is chosen and, of an audio and a video model, the "
       "weights that join their decisions (vote, weighted sum, product); '' for neither")(
       "out", po::value(&out),
-      "folder for results.json, results.csv, results.md and (of two levels or more) noise-curve.svg")(
+      "folder for report.html, results.json, results.csv, results.md and (of two levels or more) noise-curve.svg")(
       "seed", po::value(&seed)->default_value(1), "of the noise and the damage")(
       "batch", po::value(&settings.batch)->default_value(16), "clips at a time");
   add_loader_options(options, settings.workers, settings.cache_gb);

@@ -10,6 +10,7 @@
 #include "io/atomic_file.h"
 #include "pipeline/evaluate.h"
 #include "pipeline/evaluation_numbers.h"
+#include "pipeline/evaluation_page.h"
 #include "pipeline/word_sequence.h"
 
 namespace avsr::pipeline {
@@ -199,7 +200,9 @@ std::vector<std::string> write_results(const Evaluation& evaluation, const std::
   for (const std::string& note : evaluation.notes) report += "\nNote: " + note + ".\n";
   for (const EvaluationRow* row : evaluation.leading_rows()) report += words_report(evaluation, *row);
   write("results.md", report);
-  std::vector<std::string> lines{fmt::format("written: {}/results.json, results.csv, results.md", folder.string())};
+  write("report.html", evaluation_page(evaluation));
+  std::vector<std::string> lines{fmt::format("written: {}/results.json, results.csv, results.md", folder.string()),
+                                 fmt::format("report: {}, for a browser", (folder / "report.html").string())};
   const std::vector<Evaluation::Panel> panels = evaluation.panels();
   for (size_t i = 0; i < panels.size(); ++i) {
     if (panels[i].conditions.size() < 2) continue;  // a curve of one point
