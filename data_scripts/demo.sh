@@ -43,8 +43,8 @@ printf '\n== Done in %d:%02d\n' $(((SECONDS - started) / 60)) $(((SECONDS - star
 printf '\n%s:\n' "$out/text/$name.srt"
 cat "$out/text/$name.srt"
 cat <<END
-Look at:  $out/report/noise-curve.svg     accuracy against noise, for sound, lips and both
-          $out/report/results.md, .json   the table
+Look at:  $out/report/report.html         accuracy against noise, for sound, lips and both; confusions, worst clips
+          $out/report/results.md, .json   the tables
           $out/data/quality.html          the mouth crops and what went wrong with them
           $out/run/report.html            the training, stage by stage (numbers: $out/run/*/log.jsonl)
 Next:     ./run avsr transcribe $out/run/audiovisual.safetensors YOUR.mp4 --out text    (20 words only!)
