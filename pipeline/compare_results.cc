@@ -103,7 +103,7 @@ class Comparer {
   }
 
   void note_settings() {
-    for (const char* key : {"split", "hash", "seed", "room"})
+    for (const char* key : {"split", "hash", "seed", "snr_over", "room"})
       note_difference(fmt::format("data: {}", key), before_.at("data").value(key, json()),
                       after_.at("data").value(key, json()));
     note_difference("noises", before_.at("noises"), after_.at("noises"));

@@ -79,6 +79,8 @@ void Evaluator::open_data() {
   evaluation_.models = describe_models(models_, names_);
   evaluation_.data = {{"folder", settings_.data},         {"split", settings_.split},       {"hash", info.hash},
                       {"clips", evaluation_.keys.size()}, {"labels", wanted.labels.size()}, {"seed", settings_.seed}};
+  for (const auto& [over, name] : preprocessing::kSnrOverNames)
+    if (over == settings_.snr_over) evaluation_.data["snr_over"] = name;
 }
 
 void Evaluator::check_missing() {
