@@ -25,8 +25,10 @@ struct Room {
 // The longest folder that fits a file is its room.
 const std::vector<Room>& rooms() {
   static const std::vector<Room> table = {
-      {"pipeline/", {"pipeline/", "eval/", "models/", "preprocessing/", "io/", "data_scripts/", "recipes/"}},
+      {"pipeline/",
+       {"pipeline/", "eval/", "decoding/", "models/", "preprocessing/", "io/", "data_scripts/", "recipes/"}},
       {"eval/", {"eval/", "io/"}},
+      {"decoding/", {"decoding/"}},
       {"models/", {"models/", "io/atomic_file.h", "io/checksum.h"}},
       {"models/layers/", {"models/layers/", "models/backend/*"}},
       {"models/backend/", {"models/backend/*"}},

@@ -58,6 +58,8 @@ TEST_F(SmallTree, ForbiddenEdgesAreNamed) {
               ElementsAre(HasSubstr("io/a.h:1: includes preprocessing/a.h, but io/ may include only io/")));
   for (const auto& [file, header] : std::vector<std::pair<std::string, std::string>>{
            {"eval/a.h", "models/network.h"},
+           {"decoding/a.h", "models/network.h"},
+           {"models/a.h", "decoding/ctc.h"},
            {"models/a.h", "pipeline/a.h"},
            {"models/a.cc", "io/media_reader.h"},
            {"models/layers/a.cc", "models/network.h"},
