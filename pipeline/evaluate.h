@@ -33,7 +33,7 @@ struct EvaluationSettings {
   // Split on which is chosen how the decisions of the first audio and the first video model are joined, and each
   // model's temperature of calibration; empty: neither is looked at.
   std::string choose_on = "val";
-  std::vector<std::string> names;  // of the models in the tables; empty: after their files
+  std::vector<std::string> names;  // of the models in the tables; none or "": after their files
 };
 
 // All that the settings ask for: clean where the levels have it, then each noise at the other levels; first with the

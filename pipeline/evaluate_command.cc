@@ -72,26 +72,15 @@ std::vector<models::Streams> parse_missing(const std::string& text) {
 }
 
 // "NAME=FILE" gives a model its name in the tables; a file that has "=" in its own path is a file.
-void read_names(std::vector<std::string>& paths, std::vector<std::string>& names) {
-  bool named = false;
+std::vector<std::string> take_names(std::vector<std::string>& paths) {
+  std::vector<std::string> names;
   for (std::string& path : paths) {
     const size_t equals = path.find('=');
-    const bool has_name = equals != std::string::npos && equals > 0 && !std::filesystem::exists(path);
-    names.push_back(has_name ? path.substr(0, equals) : "");
-    if (has_name) path.erase(0, equals + 1);
-    named |= has_name;
+    const bool named = equals != std::string::npos && equals > 0 && !std::filesystem::exists(path);
+    names.push_back(named ? path.substr(0, equals) : "");
+    if (named) path.erase(0, equals + 1);
   }
-  if (!named) {
-    names.clear();
-    return;
-  }
-  for (size_t m = 0; m < names.size(); ++m) {
-    if (names[m].empty())
-      throw std::invalid_argument(
-          fmt::format("name all models or none: {} has no name before it (NAME={})", paths[m], paths[m]));
-    if (std::count(names.begin(), names.end(), names[m]) > 1)
-      throw std::invalid_argument(fmt::format("two models are named {}", names[m]));
-  }
+  return names;
 }
 
 void check_settings(const EvaluationSettings& settings, int64_t seed) {
@@ -171,7 +160,7 @@ int run_evaluate(const Arguments& arguments) {
   settings.snr_over = parse_snr_over(snr_over);
   settings.damages = parse_damages(damages);
   settings.missing = parse_missing(missing);
-  read_names(paths, settings.names);
+  settings.names = take_names(paths);
   check_settings(settings, seed);
   settings.seed = static_cast<uint64_t>(seed);
   if (parsed.has("out")) io::require_output_folder(out);

@@ -62,12 +62,7 @@ void Evaluator::open_data() {
   dataset_ = Dataset::open(settings_.data, settings_.split, wanted);
   hears_ = wanted.streams != models::Streams::video;
   labels_ = static_cast<int>(wanted.labels.size());
-  names_ = settings_.names;
-  if (names_.empty()) {
-    std::vector<std::string> paths;
-    for (const auto& model : models_) paths.push_back(model->path());
-    names_ = short_names(paths);
-  }
+  names_ = names_of(models_, settings_.names);
   evaluation_.notes = dataset_->notes();
   evaluation_.labels = wanted.labels;
   for (const Sample& sample : dataset_->samples()) {

@@ -45,6 +45,19 @@ std::vector<std::string> short_names(const std::vector<std::string>& paths) {
   return names;
 }
 
+std::vector<std::string> names_of(const TestedModels& models, const std::vector<std::string>& given) {
+  std::vector<std::string> paths;
+  for (const auto& model : models) paths.push_back(model->path());
+  std::vector<std::string> names = short_names(paths);
+  for (size_t m = 0; m < given.size(); ++m)
+    if (!given[m].empty()) names[m] = given[m];
+  for (const std::string& name : names)
+    if (std::count(names.begin(), names.end(), name) > 1)
+      throw std::invalid_argument(
+          fmt::format("two models would be called {} in the tables; name them apart: NAME=MODEL", name));
+  return names;
+}
+
 const char* stream_word(Streams stream) { return stream == Streams::video ? "video" : "sound"; }
 
 models::Streams streams_of(const TestedModels& models) {

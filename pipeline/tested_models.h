@@ -18,6 +18,9 @@ using TestedModels = std::vector<std::unique_ptr<Recognizer>>;
 // Of each path: the file's name without ending, with as many folders before it as tell all apart, and a number where
 // the same file is given twice.
 std::vector<std::string> short_names(const std::vector<std::string>& paths);
+// Those that are given, one for each model, "" where none is; the others are short names. Throws std::invalid_argument
+// where two models would have one name.
+std::vector<std::string> names_of(const TestedModels& models, const std::vector<std::string>& given);
 
 const char* stream_word(models::Streams stream);  // "video", "sound"
 

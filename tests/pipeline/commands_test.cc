@@ -159,8 +159,9 @@ TEST_F(CommandsOnARun, DecisionsAreJoinedAndMissingStreamsStoodInFor) {
 
   EXPECT_THAT(call(run_evaluate, {both, eye, "--data", path("data"), "--missing", "video"}).failure,
               AllOf(HasSubstr("audiovisual.safetensors"), HasSubstr("modality dropout"), HasSubstr("an audio model")));
-  EXPECT_THAT(call(run_evaluate, {"A=" + ear, eye, "--data", path("data")}).misuse, HasSubstr("name all models"));
-  EXPECT_THAT(call(run_evaluate, {"A=" + ear, "A=" + eye, "--data", path("data")}).misuse, HasSubstr("two models"));
+  EXPECT_THAT(call(run_evaluate, {"A=" + ear, eye, "--data", path("data"), "--threads", "1", "--choose-on", ""}).out,
+              AllOf(HasSubstr("\nA "), HasSubstr("\nvideo ")));
+  EXPECT_THAT(call(run_evaluate, {"video=" + ear, eye, "--data", path("data")}).misuse, HasSubstr("two models"));
   EXPECT_THAT(call(run_evaluate, {ear, "--data", path("data"), "--missing", "smell"}).misuse, HasSubstr("smell"));
 
   const Outcome same = call(run_compare, {path("joined"), path("joined/results.json")});
