@@ -189,7 +189,8 @@ std::vector<std::string> write_results(const Evaluation& evaluation, const std::
   const auto write = [&](const char* name, const std::string& text) {
     io::write_file_atomically((folder / name).string(), std::string_view(text));
   };
-  write("results.json", results_json(evaluation).dump(2) + "\n");
+  const nlohmann::json results = results_json(evaluation);
+  write("results.json", results.dump(2) + "\n");
   write("results.csv", results_csv(evaluation));
   std::string report = fmt::format(
       "# Accuracy: {}\n\n{}\nIn brackets: 95 % intervals (bootstrap by {}). Split {}, data hash {}, seed {}.\n",
@@ -200,7 +201,7 @@ std::vector<std::string> write_results(const Evaluation& evaluation, const std::
   for (const std::string& note : evaluation.notes) report += "\nNote: " + note + ".\n";
   for (const EvaluationRow* row : evaluation.leading_rows()) report += words_report(evaluation, *row);
   write("results.md", report);
-  write("report.html", evaluation_page(evaluation));
+  write("report.html", evaluation_page(evaluation, results));
   std::vector<std::string> lines{fmt::format("written: {}/results.json, results.csv, results.md", folder.string()),
                                  fmt::format("report: {}, for a browser", (folder / "report.html").string())};
   const std::vector<Evaluation::Panel> panels = evaluation.panels();

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "pipeline/evaluation_numbers.h"
 #include "pipeline/evaluation_parts.h"
 #include "pipeline/html_page.h"
 #include "pipeline/word_sequence.h"
@@ -41,8 +40,8 @@ json sources_of(const json& noise) {
 }  // namespace
 
 // Comparisons have the order of compare(): condition by condition, systems in their order, those that both can answer.
-PageSource::PageSource(const Evaluation& from)
-    : evaluation(from), results(results_json(from)), systems(from.systems()) {
+PageSource::PageSource(const Evaluation& from, const json& numbers)
+    : evaluation(from), results(numbers), systems(from.systems()) {
   const json& all = results.at("comparisons");
   if (all.empty()) return;
   const std::string reference = all.front().at("model").get<std::string>();
@@ -98,8 +97,8 @@ void add_facts(const PageSource& source, json& page) {
   page["first_condition"] = evaluation.name_of(evaluation.conditions.front());
 }
 
-std::string evaluation_page(const Evaluation& evaluation) {
-  const PageSource source(evaluation);
+std::string evaluation_page(const Evaluation& evaluation, const json& results) {
+  const PageSource source(evaluation, results);
   PagePlots plots;
   json page;
   add_facts(source, page);

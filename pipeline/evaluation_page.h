@@ -2,6 +2,7 @@
 // templates/evaluation.html.
 #pragma once
 
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "pipeline/evaluation.h"
@@ -9,6 +10,7 @@
 namespace avsr::pipeline {
 
 // Plots are drawn by gnuplot; where it is missing the page has none, and says so.
-std::string evaluation_page(const Evaluation& evaluation);
+// results: results_json of the evaluation.
+std::string evaluation_page(const Evaluation& evaluation, const nlohmann::json& results);
 
 }  // namespace avsr::pipeline

@@ -14,9 +14,9 @@ namespace avsr::pipeline {
 // What all parts are made from.
 class PageSource {
  public:
-  explicit PageSource(const Evaluation& from);
+  PageSource(const Evaluation& from, const nlohmann::json& numbers);
   const Evaluation& evaluation;
-  const nlohmann::json results;  // results_json of it
+  const nlohmann::json& results;  // results_json of it
   const std::vector<std::string> systems;
   // Of results: a system (by its number) under a condition; null where it cannot answer.
   const nlohmann::json* row(size_t system, const Condition& condition) const;

@@ -9,10 +9,13 @@
 #include <set>
 #include <stdexcept>
 
+#include "pipeline/evaluation_numbers.h"
 #include "tests/pipeline/small_evaluation.h"
 
 namespace avsr::pipeline {
 namespace {
+
+std::string page_of(const Evaluation& evaluation) { return evaluation_page(evaluation, results_json(evaluation)); }
 
 using testing::AllOf;
 using testing::HasSubstr;
@@ -23,7 +26,7 @@ bool has_gnuplot() { return std::system("gnuplot --version >/dev/null 2>&1") == 
 std::string page_without_gnuplot(const Evaluation& evaluation) {
   const std::string path = std::getenv("PATH");
   setenv("PATH", "/nonexistent", 1);
-  std::string page = evaluation_page(evaluation);
+  std::string page = page_of(evaluation);
   setenv("PATH", path.c_str(), 1);
   return page;
 }
@@ -64,7 +67,7 @@ size_t count(const std::string& page, const std::string& text) {
 
 class EvaluationPage : public testing::Test {
  protected:
-  static void SetUpTestSuite() { page_ = evaluation_page(page_evaluation()); }
+  static void SetUpTestSuite() { page_ = page_of(page_evaluation()); }
   static std::string page_;
 };
 std::string EvaluationPage::page_;
@@ -94,7 +97,7 @@ TEST_F(EvaluationPage, TakesNoNameForHtml) {
               AllOf(Not(HasSubstr("<script>")), Not(HasSubstr("<i>")), Not(HasSubstr("<hum>")), Not(HasSubstr("<b>"))));
 }
 
-TEST_F(EvaluationPage, IsTheSameEachTime) { EXPECT_EQ(evaluation_page(page_evaluation()), page_); }
+TEST_F(EvaluationPage, IsTheSameEachTime) { EXPECT_EQ(page_of(page_evaluation()), page_); }
 
 TEST_F(EvaluationPage, TellsWhatWasTested) {
   EXPECT_THAT(page_, AllOf(HasSubstr("<h1>Evaluation: 3 words, 24 clips</h1>"), HasSubstr("<dt>room</dt><dd>hall.wav"),
@@ -165,7 +168,7 @@ TEST(SmallEvaluationPage, LeavesOutWhatThereIsNot) {
   evaluation.worst.clear();
   evaluation.models = nullptr;
   evaluation.speakers.assign(evaluation.words.size(), "");
-  const std::string page = evaluation_page(evaluation);
+  const std::string page = page_of(evaluation);
   EXPECT_EQ(what_is_not_well_formed(page), "");
   EXPECT_THAT(page, AllOf(Not(HasSubstr("id=\"ahead\"")), Not(HasSubstr("id=\"fusion\"")),
                           Not(HasSubstr("id=\"clips\"")), Not(HasSubstr("href=\"#clips\"")),
