@@ -62,7 +62,7 @@ std::vector<std::string> shortest(layers::ParameterArena& arena, bool frozen) {
 StagePlan plan_stage(backend::Backend& backend, const Recipe& recipe, const Stage& stage, const DataSize& data,
                      const Ancestor* ancestor) {
   StagePlan plan;
-  plan.stage = &stage;
+  plan.stage = stage;
   InputRule rule;
   rule.geometry = recipe.data.geometry;
   rule.normalisation = recipe.data.normalisation;
@@ -105,7 +105,7 @@ StagePlan plan_stage(backend::Backend& backend, const Recipe& recipe, const Stag
 
 std::string origin_of(const StagePlan& plan) {
   std::vector<std::string> origins;
-  for (const Load& load : plan.stage->load)
+  for (const Load& load : plan.stage.load)
     origins.push_back(fmt::format("{} of {}", fmt::join(load.parts, " "), load.from));
   if (!plan.inherited.empty()) origins.push_back(fmt::format("{} of the model given", fmt::join(plan.inherited, " ")));
   return origins.empty() ? "nothing: fresh weights" : fmt::format("{}", fmt::join(origins, "; "));
@@ -140,7 +140,7 @@ std::vector<StagePlan> plan_stages(backend::Backend& backend, const Recipe& reci
 }
 
 std::string text_of(const StagePlan& plan) {
-  const Stage& stage = *plan.stage;
+  const Stage& stage = plan.stage;
   const char* back_end = "";
   for (const auto& [value, name] : models::kBackEndNames)
     if (value == stage.back_end) back_end = name;
@@ -167,7 +167,7 @@ std::string total_of(const std::vector<StagePlan>& plans) {
   bool shorter = false;
   for (const StagePlan& plan : plans) {
     seconds += plan.seconds;
-    shorter = shorter || plan.stage->patience > 0;
+    shorter = shorter || plan.stage.patience > 0;
   }
   return fmt::format("{} stages, {}{} in all\n", plans.size(), shorter ? "at most " : "", long_duration(seconds));
 }

@@ -20,7 +20,7 @@ struct DataSize {
 DataSize size_of_lrw();  // Chung and Zisserman 2016: 488,766 and 25,000 clips of 500 words, 29 frames
 
 struct StagePlan {
-  const Stage* stage = nullptr;
+  Stage stage;
   std::vector<std::string> inherited;  // parts that come from the recipe's `init`
   int64_t parameters = 0, trained_parameters = 0;
   std::vector<std::string> trained, frozen;  // parameter paths, at most two components deep

@@ -23,8 +23,8 @@ TEST(DryRun, TellsWhatEachStageDoes) {
   ASSERT_EQ(plans.size(), recipe.stages.size());
   EXPECT_EQ(said, static_cast<int>(plans.size()));
   for (const StagePlan& plan : plans) {
-    EXPECT_EQ(plan.steps_per_epoch, 16) << plan.stage->name;
-    EXPECT_GT(plan.bytes, static_cast<size_t>(4 * plan.parameters)) << plan.stage->name;
+    EXPECT_EQ(plan.steps_per_epoch, 16) << plan.stage.name;
+    EXPECT_GT(plan.bytes, static_cast<size_t>(4 * plan.parameters)) << plan.stage.name;
     EXPECT_NEAR(plan.seconds, 3 * (100 / plan.training_clips_per_second + 20 / plan.inference_clips_per_second),
                 1e-9 * plan.seconds);
     EXPECT_EQ(plan.trained_parameters == plan.parameters, plan.frozen.empty());
@@ -45,7 +45,7 @@ TEST(DryRun, RefusesWhatTrainRefusesAndPlansTheStagesAskedFor) {
   const Recipe recipe = small_recipe();
   const auto plans = plan_stages(*backend, recipe, data, {"v-conv"});
   ASSERT_EQ(plans.size(), 1u);
-  EXPECT_EQ(plans[0].stage->name, "v-conv");
+  EXPECT_EQ(plans[0].stage.name, "v-conv");
   const auto refusal = [&](const Recipe& wrong, const std::vector<std::string>& stages) -> std::string {
     try {
       plan_stages(*backend, wrong, data, stages);
