@@ -10,9 +10,10 @@
 #include <stdexcept>
 
 #include "io/parallel.h"
-#include "pipeline/loader.h"
-#include "pipeline/options.h"
+#include "pipeline/commands/options.h"
+#include "pipeline/data/loader.h"
 #include "pipeline/pinning.h"
+#include "pipeline/training/stage_batches.h"
 
 namespace {
 

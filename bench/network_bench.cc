@@ -17,8 +17,8 @@
 #include "bench/timing.h"
 #include "bench/torch_run.h"
 #include "io/atomic_file.h"
+#include "pipeline/commands/options.h"
 #include "pipeline/device.h"
-#include "pipeline/options.h"
 #include "pipeline/pinning.h"
 
 namespace {

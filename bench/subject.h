@@ -1,7 +1,7 @@
 // One network of the paper at full size with a random batch, ready to be timed.
 #pragma once
 
-#include "pipeline/training_step.h"
+#include "pipeline/training/training_step.h"
 
 namespace avsr::bench {
 

@@ -33,10 +33,15 @@ if(AVSR_SANITIZE)
   add_compile_definitions(AVSR_SANITIZE _GLIBCXX_ASSERTIONS)
 endif()
 
-# avsr_library(NAME DEPENDS target…): one static library from the *.cc files of this folder.
+# avsr_library(NAME [ROOMS folder…] DEPENDS target…): one static library from the *.cc files of this folder and of the named
+# ones in it.
 function(avsr_library name)
-  cmake_parse_arguments(arg "" "" "DEPENDS" ${ARGN})
-  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
+  cmake_parse_arguments(arg "" "" "ROOMS;DEPENDS" ${ARGN})
+  set(patterns ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
+  foreach(room ${arg_ROOMS})
+    list(APPEND patterns ${CMAKE_CURRENT_SOURCE_DIR}/${room}/*.cc)
+  endforeach()
+  file(GLOB sources CONFIGURE_DEPENDS ${patterns})
   list(FILTER sources EXCLUDE REGEX "_main\\.cc$")
   if(sources)
     add_library(${name} STATIC ${sources})
@@ -76,10 +81,15 @@ function(avsr_test_program name)
   endif()
 endfunction()
 
-# avsr_tests(FOLDER DEPENDS target…): one test program FOLDER_tests from tests/FOLDER/*.cc.
+# avsr_tests(FOLDER [ROOMS folder…] DEPENDS target…): one test program FOLDER_tests from tests/FOLDER/*.cc and
+# tests/FOLDER/ROOM/*.cc.
 function(avsr_tests folder)
-  cmake_parse_arguments(arg "" "" "DEPENDS" ${ARGN})
-  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${folder}/*.cc)
+  cmake_parse_arguments(arg "" "" "ROOMS;DEPENDS" ${ARGN})
+  set(patterns ${CMAKE_SOURCE_DIR}/tests/${folder}/*.cc)
+  foreach(room ${arg_ROOMS})
+    list(APPEND patterns ${CMAKE_SOURCE_DIR}/tests/${folder}/${room}/*.cc)
+  endforeach()
+  file(GLOB sources CONFIGURE_DEPENDS ${patterns})
   string(REPLACE "/" "_" name ${folder})
   avsr_test_program(${name}_tests FOLDER ${folder} SOURCES ${sources} DEPENDS ${arg_DEPENDS})
 endfunction()

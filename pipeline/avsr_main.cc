@@ -6,7 +6,7 @@
 #include <iostream>
 #include <stdexcept>
 
-#include "pipeline/commands.h"
+#include "pipeline/commands/commands.h"
 #include "pipeline/pinning.h"
 #include "pipeline/suggest.h"
 

@@ -30,8 +30,8 @@ struct AugmentSettings {
   double speed = 0;
   double audio_mask_probability = 0;  // one stretch of samples is set to 0
   double audio_mask_seconds = 0.2;    // its longest length
-  // Not of one clip alone, so the loader's: clips cut at random places around their word (pipeline/time_crop.h), and
-  // pairs of clips mixed, the parameter of the Beta distribution (pipeline/mixup.h); 0: never.
+  // Not of one clip alone, so the loader's: clips cut at random places around their word (pipeline/data/time_crop.h),
+  // and pairs of clips mixed, the parameter of the Beta distribution (pipeline/data/mixup.h); 0: never.
   bool variable_length = false;
   double mixup = 0;
   void validate() const;  // throws std::invalid_argument

@@ -6,7 +6,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "pipeline/commands.h"
+#include "pipeline/commands/commands.h"
 
 namespace avsr::pipeline {
 

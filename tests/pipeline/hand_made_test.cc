@@ -8,10 +8,10 @@
 
 #include "models/model_file.h"
 #include "pipeline/device.h"
-#include "pipeline/dry_run.h"
-#include "pipeline/evaluate.h"
-#include "pipeline/schedule.h"
-#include "pipeline/word_sequence.h"
+#include "pipeline/evaluation/evaluate.h"
+#include "pipeline/recognition/word_sequence.h"
+#include "pipeline/training/dry_run.h"
+#include "pipeline/training/schedule.h"
 #include "preprocessing/augment.h"
 #include "tests/pipeline/small_corpus.h"
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "io/temporary_folder.h"
-#include "pipeline/recipe.h"
+#include "pipeline/training/recipe.h"
 
 namespace avsr::pipeline {
 

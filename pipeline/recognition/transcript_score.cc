@@ -1,0 +1,55 @@
+#include "pipeline/recognition/transcript_score.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace avsr::pipeline {
+
+void TranscriptScore::add(const std::vector<io::Word>& reference, const std::vector<io::TimedWord>& words,
+                          double seconds) {
+  std::vector<std::string> expected, found;
+  double spoken = 0;
+  for (const io::Word& word : reference) {
+    expected.push_back(word.text);
+    spoken += word.end_seconds - word.start_seconds;
+  }
+  for (const io::TimedWord& word : words) {
+    found.push_back(word.text);
+    const double middle = 0.5 * (word.start_seconds + word.end_seconds);
+    const bool in_speech = std::any_of(reference.begin(), reference.end(), [&](const io::Word& r) {
+      return middle >= r.start_seconds && middle <= r.end_seconds;
+    });
+    false_words_ += in_speech ? 0 : 1;
+  }
+  errors_ += eval::word_errors(expected, found);
+  silence_seconds_ += std::max(0., seconds - spoken);
+  ++files_;
+}
+
+double TranscriptScore::false_words_a_minute() const {
+  return silence_seconds_ > 0 ? 60 * static_cast<double>(false_words_) / silence_seconds_ : 0;
+}
+
+std::string TranscriptScore::text() const {
+  return fmt::format(
+      "word error rate {:.1f} % ({} wrong, {} missed, {} inserted of {} words in {} files); {:.1f} false words a "
+      "minute "
+      "of silence ({} in {:.0f} s)",
+      100 * errors_.rate(), errors_.substitutions, errors_.deletions, errors_.insertions, errors_.reference_words,
+      files_, false_words_a_minute(), false_words_, silence_seconds_);
+}
+
+nlohmann::json TranscriptScore::json() const {
+  return {{"files", files_},
+          {"word_error_rate", errors_.rate()},
+          {"substitutions", errors_.substitutions},
+          {"deletions", errors_.deletions},
+          {"insertions", errors_.insertions},
+          {"reference_words", errors_.reference_words},
+          {"silence_seconds", silence_seconds_},
+          {"false_words", false_words_},
+          {"false_words_a_minute", false_words_a_minute()}};
+}
+
+}  // namespace avsr::pipeline
