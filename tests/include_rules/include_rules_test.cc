@@ -43,7 +43,8 @@ class SmallTree : public ::testing::Test {
 };
 
 TEST_F(SmallTree, EdgesOfTheTablePass) {
-  write("pipeline/a.cc", "#include \"models/network.h\"\n#include \"data_scripts/grid.h\"\n");
+  write("pipeline/commands/a.cc", "#include \"models/network.h\"\n#include \"data_scripts/grid.h\"\n");
+  write("pipeline/training/a.cc", "#include \"pipeline/data/loader.h\"\n#include \"pipeline/device.h\"\n");
   write("models/fusion.cc", "#include \"models/backend/cpu/conv.h\"\n#include <fmt/format.h>\n");
   write("models/layers/conv.cc", "#include \"models/backend/kernels.h\"\n");
   write("models/backend/cpu/conv.cc", "#include <dnnl.hpp>\n#include \"models/backend/tensor.h\"\n");
@@ -71,6 +72,10 @@ TEST_F(SmallTree, ForbiddenEdgesAreNamed) {
            {"data_scripts/a.cc", "models/network.h"},
            {"io/deep/folder/a.cc", "eval/a.h"},
            {"io/a.cc", "b.h"},
+           {"pipeline/a.cc", "pipeline/data/a.h"},
+           {"pipeline/data/a.cc", "pipeline/training/a.h"},
+           {"pipeline/recognition/a.cc", "pipeline/evaluation/a.h"},
+           {"pipeline/training/a.cc", "pipeline/commands/a.h"},
        }) {
     EXPECT_EQ(said_of(file, "#  include \"" + header + "\"").size(), 1U) << file << " -> " << header;
   }
