@@ -39,15 +39,14 @@ std::string json_text(const nlohmann::json& json) {
   return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
-void write_transcript(const Transcript& transcript, const Recognizer& recognizer, const Wishes& wishes,
-                      const fs::path& stem) {
+void write_transcript(const Transcript& transcript, const Wishes& wishes, const fs::path& stem) {
   const std::vector<io::TimedWord> words = transcript.known_words();
   for (const std::string& format : split_list(wishes.formats)) {
     std::string text;
     if (format == "txt") text = io::to_txt(words);
     if (format == "srt") text = io::to_srt(words);
     if (format == "vtt") text = io::to_vtt(words);
-    if (format == "json") text = json_text(to_json(transcript, recognizer, wishes.settings));
+    if (format == "json") text = json_text(to_json(transcript));
     io::write_file_atomically(stem.string() + "." + format, text);
   }
 }
@@ -138,7 +137,7 @@ int transcribe_all(Recognizer& recognizer, const Wishes& wishes, const std::vect
             progress.update(i, note_of(file, frames, expected),
                             expected > 0 ? static_cast<double>(frames) / static_cast<double>(expected) : 0);
           });
-      write_transcript(transcript, recognizer, wishes, stems[static_cast<size_t>(i)]);
+      write_transcript(transcript, wishes, stems[static_cast<size_t>(i)]);
       progress.interrupt();
       print_transcript(transcript, file);
       if (wishes.score && !add_score(transcript, file, score)) ++unscored;

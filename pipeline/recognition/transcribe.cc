@@ -104,13 +104,6 @@ void require_frame_size(const io::MediaInfo& info, const CropRule& rule, const s
 
 }  // namespace
 
-std::vector<io::TimedWord> Transcript::known_words() const {
-  std::vector<io::TimedWord> known;
-  for (const SpokenWord& spoken : words)
-    if (!spoken.unknown) known.push_back(spoken.word);
-  return known;
-}
-
 Transcript transcribe_file(Recognizer& recognizer, const std::shared_ptr<const preprocessing::FaceModel>& face_model,
                            const std::string& path, const TranscribeSettings& settings,
                            const std::function<void(int64_t done, int64_t expected)>& tick) {
@@ -143,38 +136,14 @@ Transcript transcribe_file(Recognizer& recognizer, const std::shared_ptr<const p
 
   Transcript transcript;
   transcript.words = words_of(windows, recognizer.labels(), settings.decoding, settings.top);
+  for (SpokenWord& spoken : transcript.words) spoken.heard_by = recognizer.streams();
+  nlohmann::json decoding = to_json(settings.decoding);
+  decoding["hop_frames"] = settings.hop_frames;
+  transcript.models.push_back({recognizer.path(), recognizer.streams(), std::move(decoding)});
   transcript.frames = windows.frames();
   transcript.frames_without_face = joiner.faceless();
   transcript.media = reader.info();
   return transcript;
-}
-
-nlohmann::json to_json(const Transcript& transcript, const Recognizer& recognizer, const TranscribeSettings& settings) {
-  nlohmann::json words = nlohmann::json::array();
-  for (const SpokenWord& spoken : transcript.words) {
-    nlohmann::json alternatives = nlohmann::json::array();
-    for (const auto& [label, probability] : spoken.alternatives)
-      alternatives.push_back({{"text", label}, {"probability", probability}});
-    words.push_back({{"text", spoken.word.text},
-                     {"start", spoken.word.start_seconds},
-                     {"end", spoken.word.end_seconds},
-                     {"confidence", spoken.word.confidence},
-                     {"unknown", spoken.unknown},
-                     {"alternatives", alternatives}});
-  }
-  const io::MediaInfo& media = transcript.media;
-  return {{"file", media.path},
-          {"model", recognizer.path()},
-          {"streams", name_of(recognizer.streams())},
-          {"seconds", transcript.seconds()},
-          {"source_fps", media.source_fps},
-          {"frames", transcript.frames},
-          {"frames_without_face", transcript.frames_without_face},
-          {"damaged", media.damaged},
-          {"notes", media.notes},
-          {"decoding", to_json(settings.decoding)},
-          {"hop_frames", settings.hop_frames},
-          {"words", words}};
 }
 
 }  // namespace avsr::pipeline

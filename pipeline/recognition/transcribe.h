@@ -4,12 +4,10 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <string>
-#include <vector>
 
-#include "io/media_reader.h"
 #include "pipeline/data/crop_rule.h"
+#include "pipeline/recognition/transcript.h"
 #include "pipeline/recognition/word_sequence.h"
 
 namespace avsr::pipeline {
@@ -21,22 +19,11 @@ struct TranscribeSettings {
   bool allow_damaged = false;     // transcribe what can be read of a damaged file
 };
 
-struct Transcript {
-  io::MediaInfo media;
-  std::vector<SpokenWord> words;
-  int64_t frames = 0;               // at 25 a second
-  int64_t frames_without_face = 0;  // not interpolated either: no word is recognised there (models that look)
-  double seconds() const { return static_cast<double>(frames) / io::kFramesPerSecond; }
-  std::vector<io::TimedWord> known_words() const;  // without "unknown"
-};
-
 // face_model: for models trained on tracked crops; may be null otherwise. tick: frames done, now and then, and how
 // many the file should have (0 where it does not say).
 // Throws std::runtime_error naming the file when it cannot be read or lacks a stream that the model needs.
 Transcript transcribe_file(Recognizer& recognizer, const std::shared_ptr<const preprocessing::FaceModel>& face_model,
                            const std::string& path, const TranscribeSettings& settings,
                            const std::function<void(int64_t done, int64_t expected)>& tick = {});
-
-nlohmann::json to_json(const Transcript& transcript, const Recognizer& recognizer, const TranscribeSettings& settings);
 
 }  // namespace avsr::pipeline

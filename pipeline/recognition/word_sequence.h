@@ -3,22 +3,14 @@
 
 #include <nlohmann/json.hpp>
 #include <string>
-#include <utility>
 #include <vector>
 
-#include "io/subtitles.h"
 #include "models/word_decoder.h"
 #include "pipeline/recognition/recognizer.h"
 #include "pipeline/recognition/sliding_windows.h"
+#include "pipeline/recognition/transcript.h"
 
 namespace avsr::pipeline {
-
-// One recognised word, or a stretch of speech that the model does not know.
-struct SpokenWord {
-  io::TimedWord word;  // text "unknown" where no word is likely enough
-  bool unknown = false;
-  std::vector<std::pair<std::string, double>> alternatives;  // top labels with their mean probability, best first
-};
 
 // Index of the background label, or -1.
 int background_of(const std::vector<std::string>& labels);
@@ -32,8 +24,8 @@ WindowSettings window_settings(const Recognizer& recognizer, int hop_frames);
 // All windows of a prepared clip, finished.
 SlidingWindows windows_of_clip(Recognizer& recognizer, const io::Clip& clip, int hop_frames);
 
-// What the finished windows say, in order of time. A single window (a clip of one word) always gives exactly one
-// answer.
+// What the finished windows say, in order of time; who heard it is the caller's to say. A single window (a clip of one
+// word) always gives exactly one answer.
 std::vector<SpokenWord> words_of(const SlidingWindows& windows, const std::vector<std::string>& labels,
                                  const models::WordDecoding& decoding, int top);
 
