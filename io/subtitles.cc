@@ -4,86 +4,119 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdint>
+#include <string_view>
+#include <utility>
 
 namespace avsr::io {
 
 namespace {
 
-struct Caption {
-  std::string text;
-  double start_seconds = 0, end_seconds = 0;
-  int words = 0;
-};
-
-std::vector<Caption> to_captions(const std::vector<TimedWord>& words, const SubtitleOptions& options) {
-  std::vector<Caption> captions;
-  for (const TimedWord& word : words) {
-    const bool joins = !captions.empty() && captions.back().words < options.max_words &&
-                       word.start_seconds - captions.back().end_seconds <= options.max_gap_seconds &&
-                       word.end_seconds - captions.back().start_seconds <= options.max_caption_seconds;
-    if (!joins) {
-      // Overlapping words in two captions would make the captions overlap, which players dislike.
-      if (!captions.empty())
-        captions.back().end_seconds =
-            std::min(captions.back().end_seconds, std::max(word.start_seconds, captions.back().start_seconds));
-      captions.push_back({word.text, word.start_seconds, word.end_seconds, 1});
-      continue;
-    }
-    Caption& caption = captions.back();
-    caption.text += " " + word.text;
-    caption.end_seconds = std::max(caption.end_seconds, word.end_seconds);
-    ++caption.words;
+// A blank for every run of white space and control characters, none at the ends.
+std::string one_line(const std::string& text) {
+  std::string line;
+  for (const char c : text) {
+    const bool blank = static_cast<unsigned char>(c) <= ' ' || c == '\x7f';
+    if (!blank)
+      line += c;
+    else if (!line.empty() && line.back() != ' ')
+      line += ' ';
   }
-  return captions;
+  if (!line.empty() && line.back() == ' ') line.pop_back();
+  return line;
 }
 
-std::string clock(double seconds, char decimal_mark) {
-  const int64_t ms = std::llround(std::max(seconds, 0.0) * 1000);
+int64_t to_ms(double seconds) { return std::llround(std::max(seconds, 0.0) * 1000); }
+
+std::string clock(int64_t ms, char decimal_mark) {
   return fmt::format("{:02}:{:02}:{:02}{}{:03}", ms / 3600000, ms / 60000 % 60, ms / 1000 % 60, decimal_mark,
                      ms % 1000);
 }
 
+std::string replaced(std::string text, std::string_view what, std::string_view by) {
+  for (size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += by.size())
+    text.replace(at, what.size(), by);
+  return text;
+}
+
 // WebVTT reads < and & as markup, and --> as a time line.
 std::string escape_vtt(const std::string& text) {
-  std::string escaped;
-  for (const char c : text) {
-    if (c == '&')
-      escaped += "&amp;";
-    else if (c == '<')
-      escaped += "&lt;";
-    else if (c == '>')
-      escaped += "&gt;";
-    else
-      escaped += c;
-  }
-  return escaped;
+  return replaced(replaced(replaced(text, "&", "&amp;"), "<", "&lt;"), ">", "&gt;");
 }
+
+// SubRip has no way to write its time line's arrow inside a text.
+std::string escape_srt(const std::string& text) { return replaced(text, "-->", "->"); }
 
 }  // namespace
 
+std::vector<TimedText> one_after_the_other(const std::vector<TimedWord>& words) {
+  std::vector<TimedText> texts;
+  for (const TimedWord& word : words) {
+    const int64_t start = to_ms(word.start_seconds);
+    std::string line = one_line(word.text);
+    if (!line.empty()) texts.push_back({std::move(line), start, std::max(start + 1, to_ms(word.end_seconds))});
+  }
+  std::stable_sort(texts.begin(), texts.end(),
+                   [](const TimedText& a, const TimedText& b) { return a.start_ms < b.start_ms; });
+  std::vector<TimedText> apart;
+  for (TimedText& text : texts) {
+    if (!apart.empty() && apart.back().start_ms == text.start_ms) {
+      apart.back().text += " " + text.text;
+      apart.back().end_ms = std::max(apart.back().end_ms, text.end_ms);
+      continue;
+    }
+    if (!apart.empty()) apart.back().end_ms = std::min(apart.back().end_ms, text.start_ms);
+    apart.push_back(std::move(text));
+  }
+  return apart;
+}
+
+std::vector<TimedText> captions_of(const std::vector<TimedWord>& words, const SubtitleOptions& options) {
+  std::vector<TimedWord> captions;
+  int count = 0;  // words of the last one
+  for (const TimedWord& word : words) {
+    const bool joins = !captions.empty() && count < options.max_words &&
+                       word.start_seconds - captions.back().end_seconds <= options.max_gap_seconds &&
+                       word.end_seconds - captions.back().start_seconds <= options.max_caption_seconds;
+    if (!joins) {
+      captions.push_back(word);
+      count = 1;
+      continue;
+    }
+    TimedWord& caption = captions.back();
+    caption.text += " " + word.text;
+    caption.end_seconds = std::max(caption.end_seconds, word.end_seconds);
+    ++count;
+  }
+  return one_after_the_other(captions);
+}
+
 std::string to_txt(const std::vector<TimedWord>& words, const SubtitleOptions& options) {
   std::string text;
-  for (const Caption& caption : to_captions(words, options)) text += caption.text + "\n";
+  for (const TimedText& caption : captions_of(words, options)) text += caption.text + "\n";
   return text;
 }
 
 std::string to_srt(const std::vector<TimedWord>& words, const SubtitleOptions& options) {
   std::string text;
   int number = 0;
-  for (const Caption& caption : to_captions(words, options)) {
-    text += fmt::format("{}\n{} --> {}\n{}\n\n", ++number, clock(caption.start_seconds, ','),
-                        clock(caption.end_seconds, ','), caption.text);
-  }
+  for (const TimedText& caption : captions_of(words, options))
+    text += fmt::format("{}\n{} --> {}\n{}\n\n", ++number, clock(caption.start_ms, ','), clock(caption.end_ms, ','),
+                        escape_srt(caption.text));
   return text;
 }
 
 std::string to_vtt(const std::vector<TimedWord>& words, const SubtitleOptions& options) {
   std::string text = "WEBVTT\n\n";
-  for (const Caption& caption : to_captions(words, options)) {
-    text += fmt::format("{} --> {}\n{}\n\n", clock(caption.start_seconds, '.'), clock(caption.end_seconds, '.'),
+  for (const TimedText& caption : captions_of(words, options))
+    text += fmt::format("{} --> {}\n{}\n\n", clock(caption.start_ms, '.'), clock(caption.end_ms, '.'),
                         escape_vtt(caption.text));
-  }
+  return text;
+}
+
+std::string to_tsv(const std::vector<TimedWord>& words, const SubtitleOptions& options) {
+  std::string text = "start\tend\ttext\n";
+  for (const TimedText& caption : captions_of(words, options))
+    text += fmt::format("{}\t{}\t{}\n", caption.start_ms, caption.end_ms, caption.text);
   return text;
 }
 

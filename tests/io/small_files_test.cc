@@ -7,7 +7,6 @@
 #include "io/atomic_file.h"
 #include "io/image_file.h"
 #include "io/sound_file.h"
-#include "io/subtitles.h"
 #include "tests/io/clapper.h"
 #include "tests/io/support.h"
 
@@ -160,31 +159,6 @@ TEST(ImageFile, TooHighForJpegAndGarbage) {
   EXPECT_NO_THROW(encode_grey_jpeg(column.data(), kMaxJpegHeight, 1));
   EXPECT_THAT(error_of<std::runtime_error>([&] { decode_image(column, 1, "some.jpg"); }), HasSubstr("some.jpg"));
   EXPECT_THROW(decode_image({}, 1), std::runtime_error);
-}
-
-const std::vector<TimedWord> kWords = {
-    {"place", 0.5, 0.8, 0.91234567}, {"<red>", 0.8, 1.2, 0.5}, {"now", 3601.5, 3602.0004, 1}};
-
-TEST(Subtitles, Srt) {
-  EXPECT_EQ(to_srt(kWords),
-            "1\n00:00:00,500 --> 00:00:01,200\nplace <red>\n\n2\n01:00:01,500 --> 01:00:02,000\nnow\n\n");
-}
-
-TEST(Subtitles, VttAndTxt) {
-  EXPECT_EQ(to_vtt(kWords),
-            "WEBVTT\n\n00:00:00.500 --> 00:00:01.200\nplace &lt;red&gt;\n\n01:00:01.500 --> 01:00:02.000\nnow\n\n");
-  EXPECT_EQ(to_txt(kWords), "place <red>\nnow\n");
-}
-
-TEST(Subtitles, EmptyAndLongLists) {
-  EXPECT_EQ(to_srt({}), "");
-  EXPECT_EQ(to_vtt({}), "WEBVTT\n\n");
-  std::vector<TimedWord> many;
-  for (int i = 0; i < 20; ++i) many.push_back({"w", i * 0.1, i * 0.1 + 0.15, 1});  // each overlaps the next
-  const std::string srt = to_srt(many);
-  EXPECT_THAT(srt, HasSubstr("\n3\n00:00:01,600"));
-  EXPECT_THAT(srt, HasSubstr("1\n00:00:00,000 --> 00:00:00,800\n")) << "cut where the next caption begins";
-  EXPECT_THAT(srt, testing::Not(HasSubstr("\n4\n")));
 }
 
 }  // namespace
