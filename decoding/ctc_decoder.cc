@@ -56,6 +56,17 @@ Hypothesis greedy(const LogProbabilities& clip, int blank) {
   return best;
 }
 
+std::vector<int> best_path(std::span<const float> scores, int symbols, int blank) {
+  std::vector<int> labels;
+  int before = blank;
+  for (auto row = scores.begin(); row != scores.end(); row += symbols) {
+    const int symbol = static_cast<int>(std::max_element(row, row + symbols) - row);
+    if (symbol != blank && symbol != before) labels.push_back(symbol);
+    before = symbol;
+  }
+  return labels;
+}
+
 void BeamSearch::validate() const {
   if (beam < 1) throw std::invalid_argument(fmt::format("[{}] beam must be at least 1, got {}", kWhere, beam));
   if (n_best < 1 || n_best > beam)

@@ -26,6 +26,9 @@ std::vector<int> labels_of(std::span<const SymbolSpan> symbols);
 // std::invalid_argument on what check_log_probabilities refuses.
 Hypothesis greedy(const LogProbabilities& clip, int blank = 0);
 
+// The same without times, of any scores (T, V) that rank symbols as their probabilities do, logits for one.
+std::vector<int> best_path(std::span<const float> scores, int symbols, int blank = 0);
+
 struct BeamSearch {
   int beam = 16;   // texts that are kept from step to step
   int n_best = 1;  // how many are returned, at most `beam`

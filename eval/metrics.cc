@@ -31,7 +31,10 @@ WordErrors& WordErrors::operator+=(const WordErrors& other) {
   return *this;
 }
 
-WordErrors word_errors(const std::vector<std::string>& reference, const std::vector<std::string>& hypothesis) {
+namespace {
+
+template <class Unit>
+WordErrors fewest_errors(std::span<const Unit> reference, std::span<const Unit> hypothesis) {
   const size_t rows = reference.size() + 1, columns = hypothesis.size() + 1;
   std::vector<WordErrors> table(rows * columns);
   const auto cell = [&](size_t i, size_t j) -> WordErrors& { return table[i * columns + j]; };
@@ -55,6 +58,16 @@ WordErrors word_errors(const std::vector<std::string>& reference, const std::vec
   WordErrors result = table.back();
   result.reference_words = static_cast<int64_t>(reference.size());
   return result;
+}
+
+}  // namespace
+
+WordErrors word_errors(const std::vector<std::string>& reference, const std::vector<std::string>& hypothesis) {
+  return fewest_errors<std::string>(reference, hypothesis);
+}
+
+WordErrors symbol_errors(std::span<const int> reference, std::span<const int> hypothesis) {
+  return fewest_errors<int>(reference, hypothesis);
 }
 
 }  // namespace avsr::eval

@@ -21,5 +21,7 @@ struct WordErrors {
   WordErrors& operator+=(const WordErrors& other);
 };
 WordErrors word_errors(const std::vector<std::string>& reference, const std::vector<std::string>& hypothesis);
+// The same of symbols by their numbers.
+WordErrors symbol_errors(std::span<const int> reference, std::span<const int> hypothesis);
 
 }  // namespace avsr::eval

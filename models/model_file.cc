@@ -21,7 +21,7 @@ using nlohmann::json;
 constexpr const char* kFormat = "avsr-model-2";
 
 json to_json(Averaging averaging) {
-  for (const auto& [form, name] : kLossForms)
+  for (const auto& [form, name] : kLossNames)
     if (form == averaging.form) return {{"form", name}, {"middle_steps", averaging.middle_steps}};
   throw std::logic_error("[model file] an averaging has no name");
 }
@@ -32,9 +32,10 @@ Averaging averaging_from_json(const json& found) {
   if (middle_steps < 0)
     throw std::invalid_argument(
         fmt::format("[model file] averaging: expected 0 or more middle steps, got {}", middle_steps));
-  for (const auto& [form, known] : kLossForms)
+  for (const auto& [form, known] : kLossNames)
     if (name == known) return {form, middle_steps};
-  throw std::invalid_argument(fmt::format("[model file] averaging: expected mean_logits or per_frame, got {}", name));
+  throw std::invalid_argument(
+      fmt::format("[model file] averaging: expected mean_logits, per_frame or ctc, got {}", name));
 }
 
 ModelFile parse_header(const std::filesystem::path& path, const std::map<std::string, std::string>& metadata) {

@@ -13,23 +13,20 @@
 #include <utility>
 #include <vector>
 
+#include "models/loss.h"
 #include "models/network.h"
 #include "models/safetensors.h"
 
 namespace avsr::models {
 
 // How the steps of a clip become one answer: as the loss that the model was trained by averages them. mean_logits: the
-// softmax of their mean logits; per_frame: the mean of their probabilities.
+// softmax of their mean logits; per_frame: the mean of their probabilities; ctc: they do not, they are symbols of a
+// sentence, label 0 being the blank.
 struct Averaging {
-  backend::CrossEntropySpec::Form form = backend::CrossEntropySpec::Form::mean_logits;
+  Loss form = Loss::mean_logits;
   int middle_steps = 0;  // only so many steps in the middle of the clip count; 0: all
   auto operator<=>(const Averaging&) const = default;
 };
-
-// As recipes and model files spell them.
-inline constexpr std::pair<backend::CrossEntropySpec::Form, const char*> kLossForms[] = {
-    {backend::CrossEntropySpec::Form::mean_logits, "mean_logits"},
-    {backend::CrossEntropySpec::Form::per_frame, "per_frame"}};
 
 struct ModelFile {
   NetworkConfig config;

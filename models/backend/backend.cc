@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "models/backend/bf16.h"
+#include "models/backend/host_ctc.h"
 
 namespace avsr::backend {
 
@@ -26,6 +27,8 @@ int gates_of(Cell cell) {
   }
   throw std::invalid_argument("[recurrent] unknown cell");
 }
+
+std::shared_ptr<CtcLoss> Backend::ctc_loss() { return std::make_shared<HostCtcLoss>(*this); }
 
 void Backend::resize(Tensor& t, const Shape& shape, DType dtype) {
   const size_t bytes = static_cast<size_t>(shape.count()) * bytes_of(dtype);

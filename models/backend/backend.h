@@ -100,6 +100,7 @@ class Backend {
   virtual std::shared_ptr<Linear> linear(int in, int out) = 0;
   virtual std::shared_ptr<Recurrent> recurrent(const RecurrentSpec& spec, int64_t batch, int64_t steps) = 0;
   virtual std::shared_ptr<CrossEntropy> cross_entropy(const CrossEntropySpec& spec) = 0;
+  virtual std::shared_ptr<CtcLoss> ctc_loss();  // unless the back end has one of its own, computed on the host
   // Images that a chain of convolutions best gets at once, where it may have fewer than all.
   virtual int64_t images_at_once() const = 0;
 

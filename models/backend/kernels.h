@@ -182,4 +182,16 @@ class CrossEntropy {
                    Tensor& probabilities, Tensor& dlogits) = 0;
 };
 
+// Connectionist temporal classification (Graves et al. 2006). Symbol 0 is the blank.
+class CtcLoss {
+ public:
+  virtual ~CtcLoss() = default;
+  // logits: (B, T, V); lengths: valid steps, null: all T; labels: (B), what was said, each of 1 ... V - 1, may be
+  // empty. losses: (B), -ln P(labels | logits) / max(1, number of labels), nats for a symbol; infinite where no path
+  // reads as the labels (fewer steps than labels plus neighbours that are equal). dlogits: (B, T, V), the gradient of
+  // the *mean* over the batch of losses; 0 where there is no path and beyond a clip's length.
+  virtual void run(const Tensor& logits, const Lengths* lengths, const std::vector<std::vector<int>>& labels,
+                   Tensor& losses, Tensor& dlogits) = 0;
+};
+
 }  // namespace avsr::backend

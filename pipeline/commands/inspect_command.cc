@@ -32,8 +32,9 @@ void write_sheet(const io::Frames& crops, const std::string& path) {
 }
 
 std::string averaging_text(models::Averaging averaging) {
+  if (averaging.form == models::Loss::ctc) return "none: each step is a symbol of the sentence, or the blank";
   return fmt::format(
-      "{} of {}", averaging.form == backend::CrossEntropySpec::Form::mean_logits ? "logits" : "probabilities",
+      "{} of {}", averaging.form == models::Loss::mean_logits ? "logits" : "probabilities",
       averaging.middle_steps == 0 ? "all steps" : fmt::format("the middle {} steps", averaging.middle_steps));
 }
 

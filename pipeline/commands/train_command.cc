@@ -50,7 +50,9 @@ DataSize size_of(const RunSettings& run) {
   Dataset::Settings settings;
   settings.streams = streams_of(run.recipe);
   settings.window_frames = run.recipe.data.window_frames;
+  settings.targets = run.recipe.data.targets;
   settings.background = run.recipe.data.background;
+  settings.labels = labels_of(run.recipe.data);
   const auto training = Dataset::open(run.data, "train", settings);
   settings.labels = training->labels();
   const auto validation = Dataset::open(run.data, "val", settings);
@@ -64,10 +66,10 @@ DataSize size_of(const RunSettings& run) {
 int print_plan(const RunSettings& run, const DeviceChoice& device) {
   const auto backend = open_device_aloud(device);
   const DataSize size = size_of(run);
-  std::cout << fmt::format(
-                   "recipe {} (seed {}) on {}: {} training and {} validation examples of {} words, {} frames\n\n",
-                   run.recipe.name, run.recipe.seed, run.data.empty() ? "a corpus of LRW's size" : run.data,
-                   size.training, size.validation, size.labels, size.frames)
+  std::cout << fmt::format("recipe {} (seed {}) on {}: {} training and {} validation examples of {} {}, {} frames\n\n",
+                           run.recipe.name, run.recipe.seed, run.data.empty() ? "a corpus of LRW's size" : run.data,
+                           size.training, size.validation, size.labels,
+                           run.recipe.data.targets == Targets::words ? "words" : "symbols", size.frames)
             << std::flush;
   const auto plans = plan_stages(*backend, run.recipe, size, run.stages,
                                  [](const std::string& text) { std::cout << text << std::endl; });

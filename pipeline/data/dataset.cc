@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <unordered_map>
 
+#include "decoding/utf8.h"
 #include "io/atomic_file.h"
 #include "pipeline/data/usable_clip.h"
 #include "preprocessing/random.h"
@@ -56,6 +57,31 @@ std::vector<std::string> labels_of(const io::ShardDataset& shards) {
     }
   }
   return {labels.begin(), labels.end()};
+}
+
+// What is said in a clip, words parted by one space each.
+std::string text_of(const io::Clip& clip) {
+  if (!clip.label.empty()) return clip.label;
+  std::string text;
+  for (const io::Word& word : clip.words) text += (text.empty() ? "" : " ") + word.text;
+  return text;
+}
+
+std::vector<std::string> characters_of(const io::ShardDataset& shards) {
+  std::string all;
+  for (int i = 0; i < shards.size(); ++i) all += text_of(shards.record(i).clip);
+  std::vector<std::string> names = decoding::utf8_characters(all);
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  names.insert(names.begin(), kBlankLabel);
+  return names;
+}
+
+// Of the steps that CTC needs to write it: one for each symbol, and a blank between two that are equal.
+int fewest_steps(const std::vector<int>& text) {
+  auto steps = static_cast<int>(text.size());
+  for (size_t i = 1; i < text.size(); ++i) steps += text[i] == text[i - 1];
+  return steps;
 }
 
 using ShardBytes = std::map<std::string, uint64_t>;
@@ -193,8 +219,10 @@ std::unique_ptr<Dataset> Dataset::open(const std::string& folder, const std::str
 
 Dataset::Dataset(io::ShardDataset shards, const Settings& settings) : shards_(std::move(shards)), settings_(settings) {
   if (!settings_.cache) settings_.cache = make_cache_budget();
-  labels_ = settings.labels.empty() ? labels_of(shards_) : settings.labels;
-  if (settings.background && settings.labels.empty())
+  const bool sentences = settings.targets == Targets::characters;
+  labels_ = !settings.labels.empty() ? settings.labels : sentences ? characters_of(shards_) : labels_of(shards_);
+  if (sentences) symbols_.emplace(labels_);
+  if (settings.background && settings.labels.empty() && !sentences)
     labels_.insert(std::lower_bound(labels_.begin(), labels_.end(), kBackgroundLabel), kBackgroundLabel);
   cache_.resize(static_cast<size_t>(shards_.size()));
   int unusable = 0, unlabelled = 0;
@@ -214,9 +242,15 @@ Dataset::Dataset(io::ShardDataset shards, const Settings& settings) : shards_(st
                     untimed_words_));
   if (unusable > 0)
     notes_.push_back(fmt::format("{} clips lack a stream that is wanted (or a face) and are left out", unusable));
-  if (unlabelled > 0)
+  if (unlabelled > 0 && !sentences)
     notes_.push_back(
         fmt::format("{} clips have no word among the {} labels and are left out", unlabelled, labels_.size()));
+  if (too_short_ > 0)
+    notes_.push_back(fmt::format(
+        "{} sentences have fewer frames than their text needs symbols, or no text, and are left out", too_short_));
+  if (!unwritable_.empty())
+    notes_.push_back(fmt::format("{} sentences have other symbols than the model's {} and are left out, such as {}",
+                                 unlabelled - too_short_, labels_.size(), unwritable_));
 }
 
 Dataset::~Dataset() { settings_.cache->give_back(cached_bytes_); }
@@ -235,7 +269,23 @@ int Dataset::frames_of(int index) const {
   return frames > 0 ? frames : static_cast<int>(shards_.record(index).samples / io::kSamplesPerFrame);
 }
 
+void Dataset::add_sentence(int index) {
+  const io::Clip& clip = record(index);
+  Sample sample{.clip = index, .frames = frames_of(index), .key = clip.key};
+  try {
+    sample.text = symbols_->encode(text_of(clip));
+  } catch (const std::invalid_argument& error) {
+    unwritable_ = fmt::format("{} ({})", clip.key, error.what());
+    return;
+  }
+  if (sample.text.empty() || fewest_steps(sample.text) > sample.frames)
+    ++too_short_;
+  else
+    samples_.push_back(std::move(sample));
+}
+
 void Dataset::add_samples(int index) {
+  if (symbols_) return add_sentence(index);
   const io::Clip& clip = record(index);
   if (!clip.label.empty()) {
     const int label = find_label(clip.label), frames = frames_of(index);

@@ -1,14 +1,17 @@
-// A prepared folder as training examples: whole word clips, or one window for each word of a sentence.
+// A prepared folder as training examples: whole word clips, one window for each word of a sentence, or whole sentences.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "decoding/symbols.h"
 #include "io/clip.h"
 #include "io/shards.h"
 #include "models/network_config.h"
@@ -36,8 +39,18 @@ struct Sample {
   // Where the word lies in the stretch, where that is known (timed); of a background window there is none.
   WordSpan word;
   bool timed = false;
-  std::string key;  // unique: the clip's key, with "/N" for its Nth word
+  std::vector<int> text;  // of a sentence: its symbols, each an index in labels(); then `label` means nothing
+  std::string key;        // unique: the clip's key, with "/N" for its Nth word
 };
+
+// What a network learns to tell.
+enum class Targets : uint8_t {
+  words,       // one label for each example
+  characters,  // the text of a sentence, character by character; label 0 is the blank of CTC
+};
+inline constexpr std::pair<Targets, const char*> kTargetNames[] = {{Targets::words, "words"},
+                                                                   {Targets::characters, "characters"}};
+inline constexpr const char* kBlankLabel = "<blank>";
 
 // The streams that serve all of these: the one kind, else both.
 models::Streams together(const std::set<models::Streams>& kinds);
@@ -84,8 +97,11 @@ class Dataset {
   struct Settings {
     models::Streams streams = models::Streams::audiovisual;  // clips that lack one of them are left out
     int window_frames = 29;
+    Targets targets = Targets::words;
     bool background = false;  // windows between and beside the words of sentences too, labelled kBackgroundLabel
-    std::vector<std::string> labels;     // empty: the sorted distinct labels or words of the split
+    // Empty: the sorted distinct labels or words of the split; of sentences the blank and its sorted distinct
+    // characters. Sentences may have any symbols, of several characters too: of those that fit the longest is taken.
+    std::vector<std::string> labels;
     std::shared_ptr<CacheBudget> cache;  // for decoded clips, shared with other datasets; null: one of its own
   };
   ~Dataset();  // gives back what it took of the budget
@@ -108,6 +124,7 @@ class Dataset {
   Dataset(io::ShardDataset shards, const Settings& settings);
   bool usable(int index) const;
   void add_samples(int index);
+  void add_sentence(int index);
   void add_words(int index);
   void add_background(int index);
   int find_label(const std::string& text) const;  // -1: none
@@ -118,7 +135,9 @@ class Dataset {
   std::vector<std::string> labels_;
   std::vector<Sample> samples_;
   std::vector<std::string> notes_;
-  int64_t untimed_words_ = 0;
+  std::optional<decoding::Symbols> symbols_;  // of sentences
+  int64_t untimed_words_ = 0, too_short_ = 0;
+  std::string unwritable_;  // why the last of the texts that the symbols cannot write was left out
   mutable std::mutex mutex_;
   mutable std::vector<std::shared_ptr<const StoredClip>> cache_;
   mutable uint64_t cached_bytes_ = 0;  // taken from the budget

@@ -41,7 +41,7 @@ void ExampleMaker::make(int sample_id, int b, HostBatch& batch) const {
   const Sample& sample = dataset_.samples()[static_cast<size_t>(sample_id)];
   Stretch stretch = cut(sample);
   const TimeCrop kept = time_crop(sample);
-  if (kept.frames < sample.frames) crop_in_time(kept, stretch);
+  if (kept.frames < frames_at_speed(sample)) crop_in_time(kept, stretch);
   try {
     if (writer_.video()) change_video(sample, stretch.mouth);
     if (writer_.audio()) change_audio(sample, stretch.audio);
@@ -57,6 +57,7 @@ void ExampleMaker::make(int sample_id, int b, HostBatch& batch) const {
   }
   drop_modality(sample, b, batch);
   batch.labels[static_cast<size_t>(b)] = sample.label;
+  batch.texts[static_cast<size_t>(b)] = sample.text;
   batch.sample_ids[static_cast<size_t>(b)] = sample_id;
 }
 
@@ -100,7 +101,7 @@ double ExampleMaker::draw(const Sample& sample, Purpose purpose, double limit) c
 }
 
 ExampleMaker::Motion ExampleMaker::motion(const Sample& sample) const {
-  if (!settings_.training || sample.whole) return {};
+  if (!settings_.training || (sample.whole && sample.text.empty())) return {};
   return {1 + draw(sample, kSpeed, settings_.augment.speed), draw(sample, kShift, settings_.shift_frames)};
 }
 
@@ -111,8 +112,14 @@ WordSpan ExampleMaker::word_in(const Sample& sample) const {
           middle + (sample.word.last - middle - m.shift) / m.speed};
 }
 
+// A word's window has as many frames as ever, from a longer or a shorter stretch; a sentence all of its own.
+int ExampleMaker::frames_at_speed(const Sample& sample) const {
+  if (sample.text.empty()) return sample.frames;
+  return std::max(1, static_cast<int>(std::lround(sample.frames / motion(sample).speed)));
+}
+
 TimeCrop ExampleMaker::time_crop(const Sample& sample) const {
-  if (!settings_.training || !settings_.augment.variable_length) return {0, sample.frames};
+  if (!settings_.training || !settings_.augment.variable_length) return {0, frames_at_speed(sample)};
   const bool temporal_conv = writer_.config().back_end == models::BackEnd::temporal_conv;
   return draw_time_crop(word_in(sample), sample.frames, temporal_conv ? layers::kTemporalConvSteps : 1,
                         Random(key(sample, kLength)));
@@ -132,17 +139,19 @@ void ExampleMaker::drop_modality(const Sample& sample, int b, HostBatch& batch) 
 Stretch ExampleMaker::cut(const Sample& sample) const {
   const std::shared_ptr<const StoredClip> clip = dataset_.clip(sample.clip);
   const auto [speed, shift] = motion(sample);
-  if (!settings_.training || sample.whole || (settings_.shift_frames == 0 && settings_.augment.speed == 0))
+  const bool moves = settings_.training && (!sample.whole || !sample.text.empty());
+  if (!moves || (settings_.shift_frames == 0 && settings_.augment.speed == 0))
     return cut_stretch(*clip, sample.first_frame, sample.frames, part_);
   const double whole = std::round(shift), later = shift - whole;
   const int first = sample.first_frame + static_cast<int>(whole);
   // Longer by an even number of frames, so that the middle stays the middle.
   const int more = std::max(0, static_cast<int>(std::ceil(sample.frames * (speed - 1) / 2)) + 1);
   Stretch stretch = cut_stretch(*clip, first - more, sample.frames + 2 * more, part_);
-  if (writer_.video()) stretch.mouth = preprocessing::middle_at_speed(stretch.mouth, sample.frames, speed, later);
+  const int frames = frames_at_speed(sample);
+  if (writer_.video()) stretch.mouth = preprocessing::middle_at_speed(stretch.mouth, frames, speed, later);
   if (writer_.audio())
-    stretch.audio = preprocessing::middle_at_speed(
-        stretch.audio, static_cast<size_t>(sample.frames) * io::kSamplesPerFrame, speed, later * io::kSamplesPerFrame);
+    stretch.audio = preprocessing::middle_at_speed(stretch.audio, static_cast<size_t>(frames) * io::kSamplesPerFrame,
+                                                   speed, later * io::kSamplesPerFrame);
   return stretch;
 }
 

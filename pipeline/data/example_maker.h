@@ -26,7 +26,7 @@ class ExampleMaker {
   ExampleMaker(const Dataset& dataset, const BatchWriter& writer, const LoaderSettings& settings,
                const std::vector<int>& order);
 
-  // Frames of the example.
+  // Frames of the example, of a sentence at the speed that it gets.
   int frames(int sample_id) const { return time_crop(dataset_.samples()[static_cast<size_t>(sample_id)]).frames; }
   // Writes the example as clip b of the batch.
   void make(int sample_id, int b, HostBatch& batch) const;
@@ -34,7 +34,8 @@ class ExampleMaker {
   void mix_pairs(int index, HostBatch& batch) const;
 
  private:
-  // How a window cut from a sentence moves and how fast it runs; a clip of its own stays as it is.
+  // How a window cut from a sentence moves and how fast it runs, and how fast a sentence does; a word's own clip stays
+  // as it is.
   struct Motion {
     double speed = 1, shift = 0;  // shift in frames
   };
@@ -43,6 +44,7 @@ class ExampleMaker {
   double draw(const Sample& sample, Purpose purpose, double limit) const;  // uniform in +-limit
   Motion motion(const Sample& sample) const;
   WordSpan word_in(const Sample& sample) const;  // in the example before it is cropped in time
+  int frames_at_speed(const Sample& sample) const;
   TimeCrop time_crop(const Sample& sample) const;
   Stretch cut(const Sample& sample) const;
   void drop_modality(const Sample& sample, int b, HostBatch& batch) const;

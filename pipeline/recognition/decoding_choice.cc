@@ -12,6 +12,7 @@
 #include "pipeline/data/dataset.h"
 #include "pipeline/data/spread.h"
 #include "pipeline/data/usable_clip.h"
+#include "pipeline/recognition/sentence_choice.h"
 #include "pipeline/recognition/word_sequence.h"
 
 namespace avsr::pipeline {
@@ -101,18 +102,29 @@ std::optional<Choice> choose(Recognizer& recognizer, const std::string& data, co
                            : choose_on_sentences(sentences, recognizer.labels());
 }
 
+void keep(const nlohmann::json& decoding, const std::string& model, backend::Backend& backend) {
+  models::LoadedModel loaded = models::load_model(model, backend);
+  loaded.file.decoding = decoding;
+  models::save_model(model, loaded.file, loaded.network->parameters());
+}
+
 }  // namespace
 
 std::optional<std::string> choose_decoding(backend::Backend& backend, const std::string& model, const std::string& data,
                                            const Tick& tick, const std::string& split) {
   Recognizer recognizer(backend, model);
+  if (recognizer.sentences()) {
+    const auto found = choose_sentence_decoding(recognizer, data, split, tick);
+    if (!found) return std::nullopt;
+    keep(*found, model, backend);
+    return fmt::format("{}: {}", model, found->at("chosen").get<std::string>());
+  }
   const std::optional<Choice> chosen = choose(recognizer, data, split, tick);
   if (!chosen) return std::nullopt;
   const Choice& choice = *chosen;
-  models::LoadedModel loaded = models::load_model(model, backend);
-  loaded.file.decoding = to_json(choice.decoding);
-  loaded.file.decoding["chosen"] = choice.text;
-  models::save_model(model, loaded.file, loaded.network->parameters());
+  nlohmann::json decoding = to_json(choice.decoding);
+  decoding["chosen"] = choice.text;
+  keep(decoding, model, backend);
   return fmt::format("{}: words below {:.2f} are unknown, switch cost {:.1f} ({})", model,
                      choice.decoding.unknown_below, choice.decoding.switch_cost, choice.text);
 }

@@ -23,7 +23,7 @@ std::vector<float> probabilities_of(const std::vector<float>& logits, const back
                                     const backend::Lengths& steps, models::Averaging averaging) {
   const auto clips = static_cast<size_t>(shape[0]), length = static_cast<size_t>(shape[1]),
              labels = static_cast<size_t>(shape[2]);
-  const bool per_frame = averaging.form == backend::CrossEntropySpec::Form::per_frame;
+  const bool per_frame = averaging.form == models::Loss::per_frame;
   std::vector<float> result(clips * labels);
   std::vector<double> mean(labels), step(labels);
   for (size_t b = 0; b < clips; ++b) {
@@ -58,8 +58,7 @@ void Recognizer::check_crop(const nlohmann::json& crop, const std::string& data)
   if (streams() != models::Streams::audio) pipeline::check_crop(rule(), crop, path_, data);
 }
 
-std::vector<float> Recognizer::probabilities(const std::vector<Stretch>& windows) {
-  if (windows.empty()) return {};
+HostBatch Recognizer::batch_of(const std::vector<Stretch>& windows) const {
   std::vector<int> frames;
   for (const Stretch& window : windows)
     frames.push_back(writer_->video() ? window.mouth.count
@@ -71,13 +70,42 @@ std::vector<float> Recognizer::probabilities(const std::vector<Stretch>& windows
         writer_->video() ? preprocessing::centre_crop(rule().geometry, windows[b].mouth) : io::Frames{};
     writer_->write(static_cast<int>(b), mouth, windows[b].audio, batch);
   }
-  return probabilities(batch);
+  return batch;
+}
+
+std::vector<float> Recognizer::probabilities(const std::vector<Stretch>& windows) {
+  if (windows.empty()) return {};
+  return probabilities(batch_of(windows));
 }
 
 std::vector<float> Recognizer::probabilities(const HostBatch& batch) {
+  if (sentences()) throw std::logic_error(fmt::format("[recognizer] {} has no probabilities of words", path_));
   backend::Lengths steps;
   const backend::Tensor& logits = network_->forward(inputs_->upload(batch), models::Mode::inference, 0, steps);
   return probabilities_of(backend_.values(logits), logits.shape, steps, file_.averaging);
+}
+
+SymbolProbabilities Recognizer::symbol_probabilities(const std::vector<Stretch>& clips) {
+  if (clips.empty()) return {.symbols = static_cast<int>(labels().size())};
+  return symbol_probabilities(batch_of(clips));
+}
+
+SymbolProbabilities Recognizer::symbol_probabilities(const HostBatch& batch) {
+  if (!sentences()) throw std::logic_error(fmt::format("[recognizer] {} has no probabilities of symbols", path_));
+  SymbolProbabilities result;
+  const backend::Tensor& logits = network_->forward(inputs_->upload(batch), models::Mode::inference, 0, result.steps);
+  result.padded_steps = static_cast<int>(logits.shape[1]);
+  result.symbols = static_cast<int>(logits.shape[2]);
+  result.values = backend_.values(logits);
+  const auto row = static_cast<size_t>(result.symbols);
+  std::vector<double> logarithms(row);
+  for (size_t i = 0; i < result.values.size(); i += row) {
+    const std::span<float> values = std::span(result.values).subspan(i, row);
+    if (!decoding::log_softmax(values, logarithms))
+      throw std::runtime_error(fmt::format("[recognizer] {}: its answer is not finite", path_));
+    std::copy(logarithms.begin(), logarithms.end(), values.begin());
+  }
+  return result;
 }
 
 Features Recognizer::features(const HostBatch& batch, const std::string& layer) {

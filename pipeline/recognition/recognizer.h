@@ -3,9 +3,11 @@
 
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "decoding/log_probabilities.h"
 #include "io/clip.h"
 #include "models/backend/backend.h"
 #include "models/model_file.h"
@@ -19,6 +21,20 @@ struct Features {
   std::vector<float> values;
   backend::Lengths steps;
   int padded_steps = 0, width = 0;
+};
+
+// Of a sentence model: the logarithm of each symbol's probability at each step of 40 ms, (B, padded_steps, symbols)
+// row-major; of each clip the first `steps` rows are valid. Symbol 0 is the blank.
+struct SymbolProbabilities {
+  std::vector<float> values;
+  backend::Lengths steps;
+  int padded_steps = 0, symbols = 0;
+  decoding::LogProbabilities of(size_t clip) const {  // a view of its valid rows
+    const auto row = static_cast<size_t>(symbols);
+    return {std::span(values).subspan(clip * static_cast<size_t>(padded_steps) * row,
+                                      static_cast<size_t>(steps[clip]) * row),
+            symbols};
+  }
 };
 
 class Recognizer {
@@ -42,10 +58,19 @@ class Recognizer {
   std::vector<float> probabilities(const std::vector<Stretch>& windows);
   // The same for a batch that a Loader made with writer().
   std::vector<float> probabilities(const HostBatch& batch);
+
+  // Whether it writes sentences, symbol by symbol: labels()[0] is then the blank, and the space parts words. Such a
+  // model has symbol_probabilities and no probabilities, a word model the reverse (std::logic_error).
+  bool sentences() const { return file_.averaging.form == models::Loss::ctc; }
+  SymbolProbabilities symbol_probabilities(const std::vector<Stretch>& clips);
+  SymbolProbabilities symbol_probabilities(const HostBatch& batch);
+
   // What a layer (Network::features) makes of it, a row for each step of 40 ms.
   Features features(const HostBatch& batch, const std::string& layer);
 
  private:
+  HostBatch batch_of(const std::vector<Stretch>& clips) const;
+
   std::string path_;
   backend::Backend& backend_;
   models::ModelFile file_;

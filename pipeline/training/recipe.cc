@@ -11,7 +11,6 @@
 
 #include "io/atomic_file.h"
 #include "models/model_file.h"
-#include "pipeline/data/dataset.h"
 #include "pipeline/strict_yaml.h"
 #include "pipeline/training/recipe_tree.h"
 #include "preprocessing/noise.h"
@@ -136,6 +135,8 @@ void read_data(const YAML::Node& node, const std::string& origin, DataSettings& 
   StrictMap map(node, origin, "data");
   map.read("window_frames", data.window_frames, 5, 10000);
   map.read("shift_frames", data.shift_frames, 0.0, 100.0);
+  map.read_enum("targets", data.targets, kTargetNames);
+  map.read("symbols", data.symbols);
   map.read("background", data.background);
   map.read("crop", data.geometry.crop_size);
   map.read("size", data.geometry.input_size);
@@ -214,7 +215,7 @@ Stage read_stage(const YAML::Node& node, const std::string& origin, const std::s
   if (stage.train.empty())
     complain(node, origin, fmt::format("stage '{}' trains nothing: 'train' is empty", stage.name));
   map.read("statistics_move", stage.statistics_move);
-  map.read_enum("loss", stage.loss.form, models::kLossForms);
+  map.read_enum("loss", stage.loss.kind, models::kLossNames);
   map.read("label_smoothing", stage.loss.label_smoothing, 0.f, 0.9f);
   map.read("middle_steps", stage.loss.middle_steps, 0, 65536);
   if (stage.back_end == models::BackEnd::temporal_conv && stage.loss.middle_steps > 0)
@@ -236,6 +237,26 @@ Stage read_stage(const YAML::Node& node, const std::string& origin, const std::s
   map.finish();
   check_rate(node, origin, stage);
   return stage;
+}
+
+// What a text needs of a stage, and what only words have.
+void check_targets(const YAML::Node& node, const std::string& origin, const Recipe& recipe, const Stage& stage) {
+  const auto refuse = [&](const std::string& why) {
+    complain(node, origin, fmt::format("stage '{}': {}", stage.name, why));
+  };
+  const bool ctc = stage.loss.kind == models::Loss::ctc;
+  if (ctc != (recipe.data.targets == Targets::characters))
+    refuse("the loss ctc and data.targets: characters go together: a network learns words by the other losses");
+  if (!ctc) return;
+  if (stage.back_end == models::BackEnd::temporal_conv)
+    refuse("temporal_conv gives one step a clip, and the loss ctc needs one for each symbol: use recurrent or ms_tcn");
+  if (stage.loss.middle_steps > 0 || stage.loss.label_smoothing > 0)
+    refuse("middle_steps and label_smoothing are of words: a sentence has no one label");
+  if (recipe.data.augment.mixup > 0 || recipe.data.augment.variable_length || recipe.data.background ||
+      recipe.network.word_boundary)
+    refuse(
+        "data.augment.mixup, data.augment.variable_length, data.background and network.word_boundary are of words: "
+        "leave them out for sentences");
 }
 
 // What the begun stages were trained by. The streams are here because they decide which clips are examples.
@@ -271,6 +292,7 @@ Recipe parse_recipe(const std::string& yaml, const std::string& origin, const st
   for (const YAML::Node& node : stages) {
     recipe.stages.push_back(read_stage(node, origin, names));
     names.insert(recipe.stages.back().name);
+    check_targets(node, origin, recipe, recipe.stages.back());
     if (recipe.data.augment.variable_length && recipe.stages.back().loss.middle_steps > 0)
       complain(
           node, origin,
@@ -300,6 +322,12 @@ Recipe load_recipe(const std::string& name_or_path, const std::vector<std::strin
   for (const auto& [name, text] : built_in) names.push_back(name);
   throw std::invalid_argument(fmt::format("[recipe] '{}' is neither a file nor a built-in recipe; these are: {}",
                                           name_or_path, fmt::join(names, ", ")));
+}
+
+std::vector<std::string> labels_of(const DataSettings& data) {
+  std::vector<std::string> labels = data.symbols;
+  if (!labels.empty()) labels.insert(labels.begin(), kBlankLabel);
+  return labels;
 }
 
 models::Streams streams_of(const Recipe& recipe) {

@@ -10,8 +10,9 @@
 #include <string>
 #include <vector>
 
-#include "models/backend/kernels.h"
+#include "models/loss.h"
 #include "models/network_config.h"
+#include "pipeline/data/dataset.h"
 #include "pipeline/training/optimizer_settings.h"
 #include "pipeline/training/rate_settings.h"
 #include "preprocessing/augment.h"
@@ -25,6 +26,8 @@ struct DataSettings {
   // Of a word cut from a sentence, around the word's middle. A clip with a label stays whole, and where all clips have
   // one their median length takes its place.
   int window_frames = 29;
+  Targets targets = Targets::words;  // characters: sentences are whole, and all stages' loss is ctc
+  std::vector<std::string> symbols;  // of the targets characters, in place of those that the training texts have
   bool background = false;  // a further label for windows of sentences in which no word is spoken: for `transcribe`
   // In training, windows cut from sentences move at random by up to this many frames either way, fractions too: a
   // consonant's burst is shorter than a frame, and should be met at every place in one.
@@ -50,7 +53,7 @@ struct Stage {
   std::vector<Load> load;
   std::vector<std::string> train;  // parameter paths; everything else is frozen
   bool statistics_move = false;    // batch-norm statistics of frozen parts move, as in the public code
-  backend::CrossEntropySpec loss;
+  models::LossSettings loss;
   Optimizer optimizer;
   double rate = 3e-4;
   Decay decay;
@@ -90,6 +93,9 @@ Recipe parse_recipe(const std::string& yaml, const std::string& origin, const st
 
 // A built-in recipe's name, or the path of a YAML file.
 Recipe load_recipe(const std::string& name_or_path, const std::vector<std::string>& overrides = {});
+
+// What Dataset is to take as labels: the recipe's symbols behind the blank; else empty, as it finds them.
+std::vector<std::string> labels_of(const DataSettings& data);
 
 // The streams that the stages need, taken together.
 models::Streams streams_of(const Recipe& recipe);

@@ -125,7 +125,9 @@ class Schedule {
     Dataset::Settings data;
     data.streams = streams_of(recipe_);
     data.window_frames = recipe_.data.window_frames;
+    data.targets = recipe_.data.targets;
     data.background = recipe_.data.background;
+    data.labels = labels_of(recipe_.data);
     data.cache = make_cache_budget(settings_.cache_gb, ranks().on_this_machine());
     training_ = Dataset::open(settings_.data, "train", data);
     data.labels = training_->labels();
@@ -133,8 +135,9 @@ class Schedule {
     validation_ = Dataset::open(settings_.data, "val", data);
     for (const Dataset* dataset : {training_.get(), validation_.get()})
       for (const std::string& note : dataset->notes()) say("note: " + note);
-    say(fmt::format("{} training and {} validation examples of {} words", training_->samples().size(),
-                    validation_->samples().size(), training_->labels().size()));
+    say(fmt::format("{} training and {} validation examples of {} {}", training_->samples().size(),
+                    validation_->samples().size(), training_->labels().size(),
+                    data.targets == Targets::words ? "words" : "symbols"));
     constexpr double kGb = 1e9;
     say(fmt::format("decoded, their clips take {:.2f} GB; up to {:.2f} GB of them are kept in memory (--cache-gb)",
                     static_cast<double>(training_->decoded_bytes() + validation_->decoded_bytes()) / kGb,
@@ -174,10 +177,12 @@ class Schedule {
     return true;
   }
 
-  // Clips with a label train whole: where all are, their own length is what the networks learn, not the recipe's.
+  // Sentences, and clips with a label, train whole: where all are, their own length is what the networks learn, not the
+  // recipe's.
   int trained_frames() const {
     const int wanted = recipe_.data.window_frames, whole = training_->whole_clip_frames();
     if (whole == 0 || whole == wanted) return wanted;
+    if (recipe_.data.targets != Targets::words) return whole;
     say(fmt::format("note: the word clips have {} frames (median), the recipe says {}: the models will look at {}",
                     whole, wanted, whole));
     return whole;

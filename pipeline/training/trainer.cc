@@ -22,9 +22,9 @@
 namespace avsr::pipeline {
 
 // A field that a checkpoint of an earlier version lacks keeps its default.
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StageProgress, epoch, batch, step, loss_sum, clips, correct, seconds,
-                                                waited_seconds, gradient_norm_sum, total_seconds, best_accuracy,
-                                                best_loss, best_epoch, stale_epochs, plateau)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(StageProgress, epoch, batch, step, loss_sum, clips, units, correct,
+                                                seconds, waited_seconds, gradient_norm_sum, total_seconds,
+                                                best_accuracy, best_loss, best_epoch, stale_epochs, plateau)
 
 namespace {
 
@@ -32,7 +32,7 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-backend::CrossEntropySpec without_smoothing(backend::CrossEntropySpec loss) {
+models::LossSettings without_smoothing(models::LossSettings loss) {
   loss.label_smoothing = 0;
   return loss;
 }
@@ -47,7 +47,7 @@ class StageTrainer {
         stage_(*settings.stage),
         seed_(preprocessing::derive_key(recipe_.seed, preprocessing::hash_text(stage_.name))),
         step_(backend, recipe_, stage_, settings.rule, labels_of(settings), settings.ranks),
-        validation_scorer_(backend, without_smoothing(stage_.loss), labels_of(settings)),
+        validation_scorer_(make_scorer(backend, without_smoothing(stage_.loss), labels_of(settings))),
         checkpoints_(settings.folder, settings.keep_checkpoints) {
     if (!ranks().leads()) ranks().barrier();  // the first puts damaged checkpoints out of the way
     if (const auto state = checkpoints_.load(step_.parameters(), step_.optimizer().tensors(), settings.reporter.say))
@@ -99,7 +99,8 @@ class StageTrainer {
     StageWatch::Settings watch;
     watch.folder = settings_.folder;
     watch.stage = stage_.name;
-    watch.labels = labels_of(settings_);
+    // Of ctc there is no loss that says that nothing was learned.
+    watch.labels = stage_.loss.kind == models::Loss::ctc ? 1 : labels_of(settings_);
     watch.rate = stage_.rate;
     watch.every = settings_.watch_every;
     watch.first_step = progress_.step + 1;
@@ -156,6 +157,7 @@ class StageTrainer {
     ++progress_.batch;
     progress_.loss_sum += score.loss_sum;
     progress_.clips += score.clips;
+    progress_.units += score.units;
     progress_.correct += score.correct;
     progress_.gradient_norm_sum += norm;
     if (watch_) watch_->after_step({progress_.step, rate_, norm, score, batches});
@@ -175,10 +177,12 @@ class StageTrainer {
                     checkpoints_.any() ? " The checkpoint is from before it." : "", stage_.rate));
   }
 
-  // Of the epoch so far.
+  // In the running epoch.
+  Score trained_so_far() const { return {progress_.loss_sum, progress_.clips, progress_.units, progress_.correct}; }
+
   void note() const {
     if (!settings_.reporter.note) return;
-    const Score score{progress_.loss_sum, progress_.clips, progress_.correct};
+    const Score score = trained_so_far();
     settings_.reporter.note(fmt::format("loss {:.3f}, {:.1f} %, rate {:.1e}, waited for data {:.1f} %", score.loss(),
                                         100 * score.accuracy(), rate_,
                                         100 * progress_.waited_seconds / std::max(1e-9, progress_.seconds)));
@@ -202,14 +206,13 @@ class StageTrainer {
       if (batch.clips == 0) continue;  // fewer clips than ranks
       backend::Lengths steps;
       const backend::Tensor& logits = step_.infer(batch, steps);
-      total += validation_scorer_.score(logits, steps, batch);
+      total += validation_scorer_->score(logits, steps, batch);
       stop = !tick(total.clips * ranks().size(), loader.examples(), ", validation");
     }
-    std::array<double, 4> sums{total.loss_sum, static_cast<double>(total.clips), static_cast<double>(total.correct),
-                               stop ? 1.0 : 0.0};
-    ranks().sum(sums);
-    if (sums[3] > 0) return std::nullopt;
-    return Score{sums[0], static_cast<int64_t>(sums[1]), static_cast<int64_t>(sums[2])};
+    std::array<double, 1> stops{stop ? 1.0 : 0.0};
+    ranks().sum(stops);
+    if (stops[0] > 0) return std::nullopt;
+    return sum_over(ranks(), total);
   }
 
   // False when stopped; the epoch's training then stands in the checkpoint, and its validation is done again.
@@ -238,7 +241,7 @@ class StageTrainer {
                                          rate_at(stage_, progress_.epoch + 1, 0, progress_.plateau)));
     progress_.total_seconds += progress_.seconds;
     progress_.loss_sum = progress_.seconds = progress_.waited_seconds = progress_.gradient_norm_sum = 0;
-    progress_.clips = progress_.correct = 0;
+    progress_.clips = progress_.units = progress_.correct = 0;
     progress_.batch = 0;
     ++progress_.epoch;
     save_checkpoint();
@@ -251,7 +254,7 @@ class StageTrainer {
     summary.epoch = progress_.epoch;
     summary.step = progress_.step;
     summary.rate = rate_at(stage_, progress_.epoch, 0, progress_.plateau);
-    summary.training = {progress_.loss_sum, progress_.clips, progress_.correct};
+    summary.training = trained_so_far();
     summary.validation = validation;
     summary.best = better;
     summary.training_seconds = training_seconds;
@@ -283,7 +286,7 @@ class StageTrainer {
     file.provenance = settings_.provenance;
     file.provenance["stage"] = stage_.name;
     file.provenance["epoch"] = progress_.epoch + 1;
-    file.averaging = {stage_.loss.form, stage_.loss.middle_steps};
+    file.averaging = {stage_.loss.kind, stage_.loss.middle_steps};
     file.provenance["val_accuracy"] = progress_.best_accuracy;
     models::save_model(model_path(), file, step_.parameters());
   }
@@ -293,7 +296,7 @@ class StageTrainer {
   const Stage& stage_;
   uint64_t seed_;
   TrainingStep step_;
-  Scorer validation_scorer_;
+  std::unique_ptr<Scorer> validation_scorer_;
   StageCheckpoints checkpoints_;
   StageProgress progress_;
   double rate_ = 0;  // of the last step

@@ -48,7 +48,7 @@ struct StageProgress {
   int epoch = 0, batch = 0;  // next to do
   int64_t step = 0;          // optimizer steps done
   double loss_sum = 0;       // of the running epoch, over clips
-  int64_t clips = 0, correct = 0;
+  int64_t clips = 0, units = 0, correct = 0;
   double seconds = 0, waited_seconds = 0;    // of the running epoch's training; of these, for data
   double gradient_norm_sum = 0;              // of the running epoch, over steps
   double total_seconds = 0;                  // of the epochs before it

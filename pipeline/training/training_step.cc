@@ -24,7 +24,7 @@ TrainingStep::TrainingStep(backend::Backend& backend, const Recipe& recipe, cons
       network_(models::make_network(backend, network_of(recipe, stage, labels), recipe.seed)),
       writer_(rule, network_->config()),
       inputs_(backend, writer_),
-      scorer_(backend, stage.loss, labels),
+      scorer_(make_scorer(backend, stage.loss, labels)),
       optimizer_(make_optimizer(recipe, stage, network_->parameters())) {
   network_->set_statistics_move(stage.statistics_move);
   if (ranks_.size() > 1) gradient_sums_.emplace(network_->parameters());
@@ -36,8 +36,8 @@ void TrainingStep::launch(const HostBatch& part, uint64_t dropout_seed) {
   const uint64_t seed = launched_ == 0 ? dropout_seed : preprocessing::derive_key(dropout_seed, launched_);
   backend::Lengths steps;
   const backend::Tensor& logits = network_->forward(inputs_.upload(part), models::Mode::training, seed, steps);
-  scorer_.launch(logits, steps, part);
-  backend::Tensor& gradient = scorer_.gradient();  // of the part's mean
+  scorer_->launch(logits, steps, part);
+  backend::Tensor& gradient = scorer_->gradient();  // of the part's mean
   if (part.clips != part.whole_clips)
     arena.backend().scale(gradient, static_cast<float>(part.clips) / static_cast<float>(part.whole_clips));
   // The last part leaves the sums over all parts in the arena: only these are added up over ranks.
@@ -52,8 +52,8 @@ TrainingStep::Outcome TrainingStep::finish(double rate, int64_t step) {
   launched_ = 0;
   optimizer_.launch_norm();
   // The only place where a step waits for the device: all that can be asked for without an answer is under way.
-  Outcome outcome{scorer_.read(), optimizer_.norm()};
-  share_outcome(outcome.score);
+  Outcome outcome{scorer_->read(), optimizer_.norm()};
+  outcome.score = sum_over(ranks_, outcome.score);
   share_statistics();
   if (!std::isfinite(outcome.score.loss_sum) || !std::isfinite(outcome.gradient_norm)) return outcome;
   optimizer_.step(rate, step, outcome.gradient_norm);
@@ -66,11 +66,12 @@ TrainingStep::Outcome TrainingStep::run(const HostBatch& batch, double rate, int
   return finish(rate, step);
 }
 
-void TrainingStep::share_outcome(Score& score) {
-  if (ranks_.size() == 1) return;
-  std::array<double, 3> sums{score.loss_sum, static_cast<double>(score.clips), static_cast<double>(score.correct)};
-  ranks_.sum(sums);
-  score = {sums[0], static_cast<int64_t>(sums[1]), static_cast<int64_t>(sums[2])};
+Score sum_over(const Ranks& ranks, const Score& score) {
+  if (ranks.size() == 1) return score;
+  std::array<double, 4> sums{score.loss_sum, static_cast<double>(score.clips), static_cast<double>(score.units),
+                             static_cast<double>(score.correct)};
+  ranks.sum(sums);
+  return {sums[0], static_cast<int64_t>(sums[1]), static_cast<int64_t>(sums[2]), static_cast<int64_t>(sums[3])};
 }
 
 // Of equal values the mean is that value, to the bit: frozen statistics stay as they are.

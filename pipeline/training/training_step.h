@@ -14,6 +14,9 @@
 
 namespace avsr::pipeline {
 
+// The sum of the ranks' scores. Collective.
+Score sum_over(const Ranks& ranks, const Score& score);
+
 class TrainingStep {
  public:
   // The stage's network with what it trains marked, on this back end, which has joined the ranks where there are some.
@@ -44,7 +47,6 @@ class TrainingStep {
   const backend::Tensor& infer(const HostBatch& batch, backend::Lengths& steps);
 
  private:
-  void share_outcome(Score& score);
   void share_statistics();
 
   Ranks ranks_;
@@ -52,7 +54,7 @@ class TrainingStep {
   std::unique_ptr<models::Network> network_;
   BatchWriter writer_;
   DeviceBatch inputs_;
-  Scorer scorer_;
+  std::unique_ptr<Scorer> scorer_;
   OptimizerState optimizer_;
   std::optional<GradientSums> gradient_sums_;  // of several ranks
   uint64_t launched_ = 0;                      // parts of the running batch

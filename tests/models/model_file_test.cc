@@ -148,7 +148,7 @@ TEST_F(ModelFiles, SayHowAnswersAreAveraged) {
   const auto network = make_network(*backend_, config, 3);
   const auto path = folder_ / "model.safetensors";
   ModelFile file = description(config);
-  file.averaging = {backend::CrossEntropySpec::Form::per_frame, 5};
+  file.averaging = {Loss::per_frame, 5};
   save_model(path, file, network->parameters());
   EXPECT_EQ(read_model_header(path).averaging, file.averaging);
 

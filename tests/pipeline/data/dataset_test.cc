@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <map>
 #include <stdexcept>
 
 #include "io/atomic_file.h"
@@ -52,6 +53,58 @@ TEST(ClipCache, RespectsTheLimitsOfControlGroups) {
   EXPECT_EQ(cgroup_memory_limit(groups, folder.path()), 4000u);
   EXPECT_EQ(make_cache_budget(1.5)->left(), 1'500'000'000u);
   EXPECT_THROW(make_cache_budget(-1), std::invalid_argument);
+}
+
+// One sentence of 50 frames, "down up unheard", and the words, whose text is their label.
+TEST(Dataset, SentencesAreWholeAndHaveTexts) {
+  TemporaryFolder folder;
+  write_small_corpus(folder.path(), true);
+  Dataset::Settings settings;
+  settings.targets = Targets::characters;
+  const auto dataset = Dataset::open(folder.path(), "train", settings);
+  EXPECT_THAT(dataset->labels(),
+              testing::ElementsAre("<blank>", " ", "a", "d", "e", "h", "n", "o", "p", "r", "u", "w"));
+  ASSERT_EQ(dataset->samples().size(), 25u);
+  const decoding::Symbols symbols(dataset->labels());
+  std::map<std::string, int> texts;
+  for (const Sample& sample : dataset->samples()) {
+    EXPECT_TRUE(sample.whole);
+    EXPECT_EQ(sample.first_frame, 0);
+    ++texts[fmt::format("{} in {} frames", symbols.text(sample.text), sample.frames)];
+  }
+  EXPECT_EQ(texts, (std::map<std::string, int>{
+                       {"down in 29 frames", 12}, {"up in 29 frames", 12}, {"down up unheard in 50 frames", 1}}));
+
+  settings.labels = {kBlankLabel, "u", "p", "up", " "};
+  const auto other = Dataset::open(folder.path(), "train", settings);
+  EXPECT_EQ(other->samples().size(), 12u);
+  EXPECT_EQ(other->samples()[0].text, std::vector<int>{3}) << "the longest symbol that fits";
+  ASSERT_EQ(other->notes().size(), 1u);
+  EXPECT_THAT(other->notes()[0], testing::AllOf(testing::HasSubstr("13 sentences have other symbols"),
+                                                testing::HasSubstr("cannot be written")));
+}
+
+TEST(Dataset, SentencesTooShortForTheirTextAreLeftOut) {
+  TemporaryFolder folder;
+  {
+    io::ShardWriter writer(folder.path(), "short");
+    for (const auto& [key, text] : {std::pair{"fits", "ab"}, {"short", "abcd"}, {"twice", "aab"}}) {
+      io::Clip clip;
+      clip.key = key;
+      clip.split = "train";
+      clip.words = {{text, 0, 0}};
+      clip.audio.samples.assign(3 * io::kSamplesPerFrame, 0.1f);
+      writer.add(clip);
+    }
+    writer.finish();
+  }
+  Dataset::Settings settings;
+  settings.streams = models::Streams::audio;
+  settings.targets = Targets::characters;
+  const auto dataset = Dataset::open(folder.path(), "train", settings);
+  ASSERT_EQ(dataset->samples().size(), 1u) << "aab needs a blank between its two a";
+  EXPECT_EQ(dataset->samples()[0].key, "fits");
+  EXPECT_THAT(dataset->notes(), testing::ElementsAre(testing::HasSubstr("2 sentences have fewer frames")));
 }
 
 TEST(Dataset, DecodesOnlyTheStreamsThatAreWanted) {

@@ -293,6 +293,31 @@ TEST_P(MovingWindows, AreThoseOfSentencesAlone) {
 // Speed, and a shift of less than half a frame.
 INSTANTIATE_TEST_SUITE_P(Ways, MovingWindows, ::testing::Values(std::pair(0.2, 0.0), std::pair(0.0, 0.4)));
 
+// At twice the speed half of the frames; the text stays.
+TEST_F(LoaderTest, SentencesRunAtOtherSpeeds) {
+  Dataset::Settings wanted;
+  wanted.targets = Targets::characters;
+  dataset_ = Dataset::open(folder_.path(), "train", wanted);
+  settings_.augment.speed = 0.2;
+  settings_.shift_frames = 0;
+  settings_.noise = nullptr;
+  std::set<int> lengths;
+  for (const HostBatch& batch : load())
+    for (size_t b = 0; b < batch.texts.size(); ++b) {
+      const Sample& sample = dataset_->samples()[static_cast<size_t>(batch.sample_ids[b])];
+      EXPECT_EQ(batch.texts[b], sample.text);
+      EXPECT_EQ(batch.samples[b], batch.frames[b] * io::kSamplesPerFrame);
+      EXPECT_GE(batch.frames[b], std::floor(sample.frames / 1.2));
+      EXPECT_LE(batch.frames[b], std::ceil(sample.frames / 0.8));
+      if (sample.frames == kSmallFrames) lengths.insert(batch.frames[b]);
+    }
+  EXPECT_GT(lengths.size(), 5u);
+  settings_.training = false;
+  for (const HostBatch& batch : load())
+    for (size_t b = 0; b < batch.texts.size(); ++b)
+      EXPECT_EQ(batch.frames[b], dataset_->samples()[static_cast<size_t>(batch.sample_ids[b])].frames);
+}
+
 TEST_F(LoaderTest, WhatAWorkerThrowsReachesTheCaller) {
   rule_.geometry.crop_size = 40;  // larger than the stored crops
   models::NetworkConfig config = small_recipe().network;

@@ -51,7 +51,7 @@ TEST(Mixup, MixesWhatTheNetworkSees) {
 
 TEST(Mixup, LossIsThatOfBothLabelsAndAccuracyOfTheLarger) {
   const auto backend = open_device({"cpu", 1});
-  Scorer scorer(*backend, {}, 3);
+  const std::unique_ptr<Scorer> scorer = make_scorer(*backend, {}, 3);
   const std::vector<float> logits{2, 1, 0, 0, 1, 3};
   const backend::Tensor x = backend->from_values({2, 1, 3}, logits);
   const auto loss = [&](size_t clip, size_t label) {
@@ -61,10 +61,10 @@ TEST(Mixup, LossIsThatOfBothLabelsAndAccuracyOfTheLarger) {
   };
   HostBatch batch;
   batch.labels = {0, 1};
-  EXPECT_NEAR(scorer.score(x, {1, 1}, batch).loss_sum, loss(0, 0) + loss(1, 1), 1e-5);
+  EXPECT_NEAR(scorer->score(x, {1, 1}, batch).loss_sum, loss(0, 0) + loss(1, 1), 1e-5);
   batch.second_labels = {1, 2};
   batch.own_share = {0.75f, 0.5f};
-  const Score mixed = scorer.score(x, {1, 1}, batch);
+  const Score mixed = scorer->score(x, {1, 1}, batch);
   EXPECT_NEAR(mixed.loss_sum, 0.75 * loss(0, 0) + 0.25 * loss(0, 1) + 0.5 * (loss(1, 1) + loss(1, 2)), 1e-5);
   EXPECT_EQ(mixed.correct, 1);
 }

@@ -40,7 +40,7 @@ std::string complaint(const std::string& yaml, const std::vector<std::string>& o
 TEST(Recipe, BuiltInOnesParse) {
   for (const auto& [name, text] : built_in_recipes()) EXPECT_EQ(parse_recipe(text, name).name, name);
   for (const char* name :
-       {"demo", "words-small", "words-paper", "words-full", "words-rivals", "lrw-paper", "lrw-modern"})
+       {"demo", "words-small", "words-paper", "words-full", "words-rivals", "sentences-ctc", "lrw-paper", "lrw-modern"})
     EXPECT_EQ(built_in_recipes().count(name), 1u) << name;
 }
 
@@ -158,6 +158,28 @@ TEST(Recipe, EveryKeyIsDocumented) {
                               "stages.join.", "stages.join.optimizer.", "stages.join.decay."})
     for (const std::string& key : known_keys(mapping))
       EXPECT_NE(reference.find(fmt::format("`{}`", key)), std::string::npos) << mapping << key;
+}
+
+TEST(Recipe, SentencesHaveTheLossCtcAndNothingOfWords) {
+  const std::vector<std::string> sentences{"stages.*.loss=ctc", "data.targets=characters",
+                                           "stages.*.back_end=recurrent"};
+  const auto with = [&](const std::string& more) {
+    std::vector<std::string> overrides = sentences;
+    overrides.push_back(more);
+    return complaint(replaced(small_recipe_text(), "a-conv, parts: [audio/frontend", "a-conv, parts: [audio/frontend"),
+                     overrides);
+  };
+  EXPECT_EQ(with("seed=2"), "");
+  EXPECT_EQ(parse_recipe(small_recipe_text(), "my.yaml", sentences).stages[0].loss.kind, models::Loss::ctc);
+  EXPECT_THAT(complaint(small_recipe_text(), {"data.targets=characters"}), HasSubstr("go together"));
+  EXPECT_THAT(complaint(small_recipe_text(), {"stages.*.loss=ctc"}), HasSubstr("go together"));
+  EXPECT_THAT(with("stages.a-rec.middle_steps=3"), HasSubstr("a sentence has no one label"));
+  EXPECT_THAT(with("stages.a-rec.label_smoothing=0.1"), HasSubstr("a sentence has no one label"));
+  EXPECT_THAT(with("stages.a-rec.back_end=temporal_conv"), HasSubstr("one for each symbol"));
+  EXPECT_THAT(with("data.augment.mixup=0.2"), HasSubstr("leave them out"));
+  EXPECT_THAT(with("data.background=true"), HasSubstr("leave them out"));
+  EXPECT_EQ(labels_of(parse_recipe(small_recipe_text(), "my.yaml", {"data.symbols=[sh, a]"}).data),
+            (std::vector<std::string>{kBlankLabel, "sh", "a"}));
 }
 
 TEST(Recipe, WrongValuesAreRefused) {
