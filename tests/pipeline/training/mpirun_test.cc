@@ -1,4 +1,5 @@
 // The program itself on several processes, started by mpirun.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -75,7 +76,11 @@ TEST_F(MpirunTest, TwoAndFourRanksGiveOnesLosses) {
 }
 
 TEST_F(MpirunTest, ARankThatFailsEndsAllWithItsMessage) {
-  EXPECT_THAT(mpirun(ranks(1, "data", "run") + " :" + ranks(1, "absent", "run")),
+  // By a shell in each rank: where a bare system has no /sys, Open MPI 5 crashes over two programs in one call.
+  io::write_file_atomically(folder_ / "rank.sh",
+                            fmt::format("if [ $OMPI_COMM_WORLD_RANK = 1 ]; then exec {}; else exec {}; fi\n",
+                                        program("absent", "run"), program("data", "run")));
+  EXPECT_THAT(mpirun(fmt::format(" -n 2 sh {}", folder_ / "rank.sh")),
               AllOf(HasSubstr("avsr, rank 1 of 2 on "), HasSubstr("absent"), Not(HasSubstr("exit 0"))));
 }
 
