@@ -50,6 +50,10 @@ class AvsrNetwork final : public Network {
 
  private:
   bool audiovisual() const { return config_.streams == Streams::audiovisual; }
+  // Of the stream's parameters and features, where its back end has some.
+  std::string back_end_path(Streams stream) const {
+    return std::string(name_of(stream)) + (config_.back_end_of(stream) == BackEnd::ms_tcn ? "/ms_tcn" : "/recurrent");
+  }
   void build_back_end(const std::string& stream, int width, std::optional<StreamBackEnd>& back_end);
   void build_head(const std::string& path, int width, float dropout);
   void find_present(const Inputs& inputs);
@@ -239,8 +243,8 @@ const Tensor& AvsrNetwork::forward(const Inputs& inputs, Mode mode, uint64_t ste
 template <typename Stream>
 void AvsrNetwork::backward_stream(Stream& stream, StreamBackEnd& back_end, Tensor& dy) {
   Tensor& d_embedding = back_end.backward(dy);
-  const std::string path = video_back_end_ && &back_end == &*video_back_end_ ? "video" : "audio";
-  arena_.gradients_final(path + (config_.back_end == BackEnd::ms_tcn ? "/ms_tcn" : "/recurrent"));
+  const bool video = video_back_end_ && &back_end == &*video_back_end_;
+  arena_.gradients_final(back_end_path(video ? Streams::video : Streams::audio));
   if (!stream.frozen()) stream.backward(d_embedding);
 }
 
@@ -294,14 +298,14 @@ void AvsrNetwork::visit_outputs(const layers::OutputVisitor& visit) const {
 }
 
 const Tensor& AvsrNetwork::features(const std::string& part) const {
-  const std::string back_end = config_.back_end == BackEnd::ms_tcn ? "/ms_tcn" : "/recurrent";
   const Tensor none{};  // without a back end its features are the embedding
   const bool alone = config_.back_end == BackEnd::none;
-  const std::pair<std::string, const Tensor*> known[] = {{"video/embed", &video_embedding_},
-                                                         {"audio/embed", &audio_embedding_},
-                                                         {"video" + back_end, alone ? &none : &video_features_},
-                                                         {"audio" + back_end, alone ? &none : &audio_features_},
-                                                         {"fusion/recurrent", &fusion_features_}};
+  const std::pair<std::string, const Tensor*> known[] = {
+      {"video/embed", &video_embedding_},
+      {"audio/embed", &audio_embedding_},
+      {back_end_path(Streams::video), alone ? &none : &video_features_},
+      {back_end_path(Streams::audio), alone ? &none : &audio_features_},
+      {"fusion/recurrent", &fusion_features_}};
   std::string there;
   for (const auto& [name, tensor] : known) {
     if (tensor->empty()) continue;

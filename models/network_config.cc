@@ -228,8 +228,14 @@ void NetworkConfig::validate() const {
   check(streams == Streams::audiovisual || back_end != BackEnd::none, "back_end",
         fmt::format("another than none, because streams is {}: only a fusion reads a stream without its back end",
                     name_in(kStreamNames, streams)));
-  if (back_end == BackEnd::recurrent) check_recurrent("recurrent", recurrent);
-  if (back_end == BackEnd::ms_tcn) check_ms_tcn(ms_tcn);
+  if (audio_back_end) {
+    const auto fits = [](BackEnd kind) { return kind == BackEnd::recurrent || kind == BackEnd::ms_tcn; };
+    check(streams == Streams::audiovisual && fits(back_end) && fits(*audio_back_end), "audio_back_end",
+          "recurrent or ms_tcn, in an audiovisual network whose back_end is one of them, too");
+  }
+  const auto has = [&](BackEnd kind) { return back_end == kind || audio_back_end == kind; };
+  if (has(BackEnd::recurrent)) check_recurrent("recurrent", recurrent);
+  if (has(BackEnd::ms_tcn)) check_ms_tcn(ms_tcn);
   if (streams == Streams::audiovisual) check_recurrent("fusion", fusion);
   check(!word_boundary || back_end != BackEnd::temporal_conv, "word_boundary",
         "false, because back_end is temporal_conv");
@@ -269,14 +275,16 @@ void to_json(json& j, const NetworkConfig& c) {
        {"word_boundary", c.word_boundary},
        {"modality_dropout", {{"video", c.modality_dropout.video}, {"audio", c.modality_dropout.audio}}},
        {"labels", c.labels}};
+  if (c.audio_back_end) j["audio_back_end"] = name_in(kBackEndNames, *c.audio_back_end);
 }
 
 void from_json(const json& j, NetworkConfig& c) {
   check_keys(j, "network",
-             {"streams", "back_end", "video", "audio", "recurrent", "fusion", "ms_tcn", "word_boundary",
-              "modality_dropout", "labels"});
+             {"streams", "back_end", "audio_back_end", "video", "audio", "recurrent", "fusion", "ms_tcn",
+              "word_boundary", "modality_dropout", "labels"});
   read_name(kStreamNames, j, "streams", c.streams);
   read_name(kBackEndNames, j, "back_end", c.back_end);
+  if (j.contains("audio_back_end")) read_name(kBackEndNames, j, "audio_back_end", c.audio_back_end.emplace());
   read_video(j, c.video);
   read_audio(j, c.audio);
   read_recurrent(j, "recurrent", c.recurrent);

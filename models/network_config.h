@@ -3,6 +3,7 @@
 
 #include <array>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -94,6 +95,8 @@ struct NetworkConfig {
   Streams streams = Streams::audiovisual;
   // Of each stream; the fusion is always recurrent. None: the fusion reads the streams' embeddings, joined.
   BackEnd back_end = BackEnd::recurrent;
+  // Of an audiovisual network's audio stream where it has another one than its video stream: recurrent or ms_tcn.
+  std::optional<BackEnd> audio_back_end;
   VideoConfig video;
   AudioConfig audio;
   RecurrentConfig recurrent;  // of each stream
@@ -105,6 +108,10 @@ struct NetworkConfig {
   ModalityDropout modality_dropout;  // of an audiovisual network
   int labels = 500;
 
+  // Of one stream, video or audio.
+  BackEnd back_end_of(Streams stream) const {
+    return stream == Streams::audio && audio_back_end ? *audio_back_end : back_end;
+  }
   void validate() const;  // throws std::invalid_argument naming the setting
 };
 

@@ -17,12 +17,13 @@ StreamBackEnd::StreamBackEnd(backend::Backend& backend, layers::ParameterArena& 
                              const std::string& stream, const NetworkConfig& config, int width)
     : backend_(backend), boundary_(config.word_boundary) {
   const int input = width + (boundary_ ? 1 : 0);
-  if (config.back_end == BackEnd::ms_tcn) {
+  const BackEnd kind = config.back_end_of(stream == "audio" ? Streams::audio : Streams::video);
+  if (kind == BackEnd::ms_tcn) {
     const MsTcnConfig& c = config.ms_tcn;
     ms_tcn_.emplace(backend, arena, scratch, stream + "/ms_tcn",
                     layers::MsTcn::Options{input, c.branch_width, c.kernels, c.blocks, c.dropout, c.activation});
     width_ = ms_tcn_->width();
-  } else if (config.back_end == BackEnd::recurrent) {
+  } else if (kind == BackEnd::recurrent) {
     stack_.emplace(backend, arena, stream + "/recurrent", stack_options(config.recurrent, input));
     width_ = 2 * config.recurrent.hidden;
   } else {

@@ -85,18 +85,19 @@ std::string quoted(std::string text) {
 
 // The recipe with --set, --init and --freeze. What a run began with holds for its rest: --init and --freeze need not be
 // given again with --resume.
-Recipe recipe_of(const std::string& name, std::vector<std::string> overrides, std::string init,
+Recipe recipe_of(const std::string& name, std::vector<std::string> overrides, std::vector<std::string> init,
                  std::vector<std::string> frozen, const std::filesystem::path& begun) {
   const Recipe plain = load_recipe(name, overrides);
-  if (!init.empty()) init = std::filesystem::absolute(init).lexically_normal().string();
+  for (std::string& model : init) model = std::filesystem::absolute(model).lexically_normal().string();
   if (!frozen.empty()) frozen.insert(frozen.begin(), plain.freeze.begin(), plain.freeze.end());
   if (std::filesystem::exists(begun)) {
     const Recipe before = parse_recipe(io::read_text_file(begun.string()), begun.string());
     if (init.empty() && plain.init.empty()) init = before.init;
     if (frozen.empty() && plain.freeze.empty()) frozen = before.freeze;
   }
-  for (std::string& path : frozen) path = quoted(path);
-  if (!init.empty()) overrides.push_back("init=" + quoted(init));
+  for (std::vector<std::string>* texts : {&init, &frozen})
+    for (std::string& text : *texts) text = quoted(text);
+  if (!init.empty()) overrides.push_back(fmt::format("init=[{}]", fmt::join(init, ", ")));
   if (!frozen.empty()) overrides.push_back(fmt::format("freeze=[{}]", fmt::join(frozen, ", ")));
   Recipe recipe = load_recipe(name, overrides);
   take_over_sizes(recipe);
@@ -150,7 +151,8 @@ int run_train(const Arguments& arguments) {
       "regularisation; prints one to use, draws OUT/find-rate/STAGE.svg")(
       "set", po::value(&overrides)->composing(), "change the recipe: KEY=VALUE, such as seed=7 or stages.*.epochs=2")(
       "init", po::value(&init),
-      "a model (trained on other words, say, or imported) that fills what no earlier stage does")(
+      "models, separated by commas (trained on other words, say, or imported), that fill what no earlier stage does: "
+      "each part comes from the first that has it")(
       "freeze", po::value(&frozen),
       "parameter paths that no stage trains, separated by commas: video/trunk,video/embed")(
       "checkpoint-minutes", po::value(&run.checkpoint_minutes)->default_value(10),
@@ -180,7 +182,8 @@ int run_train(const Arguments& arguments) {
     throw std::invalid_argument(fmt::format("--{} is missing", run.data.empty() ? "data" : "out"));
   run.validate();
   run.out = out;
-  run.recipe = recipe_of(recipe, overrides, init, split_list(frozen), run.resume ? run.out / "recipe.yaml" : "");
+  run.recipe =
+      recipe_of(recipe, overrides, split_list(init), split_list(frozen), run.resume ? run.out / "recipe.yaml" : "");
   run.stages = split_list(stages);
   if (dry_run) return print_plan(run, device);
   run.reporter = console_reporter();

@@ -201,6 +201,21 @@ void check_rate(const YAML::Node& node, const std::string& origin, const Stage& 
                     stage.patience, stage.decay.patience));
 }
 
+// One file or a list of them.
+std::vector<std::string> read_init(const YAML::Node& node, const std::string& origin) {
+  std::vector<std::string> files;
+  if (!node) return files;
+  if (node.IsScalar()) {
+    if (const auto file = node.as<std::string>(); !file.empty()) files.push_back(file);
+  } else if (node.IsSequence() &&
+             std::all_of(node.begin(), node.end(), [](const auto& one) { return one.IsScalar(); })) {
+    files = node.as<std::vector<std::string>>();
+  } else {
+    complain(node, origin, "'init' should be a model file or a list of them");
+  }
+  return files;
+}
+
 Stage read_stage(const YAML::Node& node, const std::string& origin, const std::set<std::string>& earlier) {
   Stage stage;
   StrictMap map(node, origin, "stage");
@@ -210,6 +225,8 @@ Stage read_stage(const YAML::Node& node, const std::string& origin, const std::s
   if (earlier.count(stage.name)) complain(node, origin, fmt::format("two stages are named '{}'", stage.name));
   map.read_enum("streams", stage.streams, models::kStreamNames);
   map.read_enum("back_end", stage.back_end, models::kBackEndNames);
+  if (map.node("audio_back_end"))
+    map.read_enum("audio_back_end", stage.audio_back_end.emplace(), models::kBackEndNames);
   stage.load = read_loads(map.node("load"), origin, earlier);
   map.read("train", stage.train);
   if (stage.train.empty())
@@ -279,7 +296,7 @@ Recipe parse_recipe(const std::string& yaml, const std::string& origin, const st
   if (recipe.name.empty()) complain(root, origin, "a recipe needs a 'name'");
   map.read("description", recipe.description);
   map.read("seed", recipe.seed);
-  map.read("init", recipe.init);
+  recipe.init = read_init(map.node("init"), origin);
   map.read("freeze", recipe.freeze);
   map.read("sync_batch_norm", recipe.sync_batch_norm);
   read_network(map.node("network"), origin, recipe.network);
@@ -353,6 +370,7 @@ models::NetworkConfig network_of(const Recipe& recipe, const Stage& stage, int l
   models::NetworkConfig config = recipe.network;
   config.streams = stage.streams;
   config.back_end = stage.back_end;
+  config.audio_back_end = stage.audio_back_end;
   config.labels = labels;
   if (stage.back_end == models::BackEnd::temporal_conv) config.word_boundary = false;
   if (stage.streams != models::Streams::audiovisual) config.modality_dropout = {};

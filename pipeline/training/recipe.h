@@ -50,6 +50,7 @@ struct Stage {
   std::string name;
   models::Streams streams = models::Streams::audiovisual;
   models::BackEnd back_end = models::BackEnd::recurrent;
+  std::optional<models::BackEnd> audio_back_end;  // of an audiovisual network, where it is another
   std::vector<Load> load;
   std::vector<std::string> train;  // parameter paths; everything else is frozen
   bool statistics_move = false;    // batch-norm statistics of frozen parts move, as in the public code
@@ -68,7 +69,7 @@ struct Recipe {
   std::string name;
   std::string description;
   uint64_t seed = 1;
-  std::string init;                 // a model file that fills what stages do not load from each other; empty: none
+  std::vector<std::string> init;    // model files that fill what stages do not load from each other, the first that can
   std::vector<std::string> freeze;  // parameter paths that no stage trains
   // Batch norm in training takes its statistics over the clips of all ranks (docs/cluster.md), as one process on the
   // whole batch would; else each rank's are those of its part.

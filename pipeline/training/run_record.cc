@@ -59,6 +59,21 @@ nlohmann::json begin_run(const RunSettings& settings, const std::string& data_ha
   return run;
 }
 
+// One model or a list of them, {"file", "hash"} each: whether they are what the run began with.
+void require_origin(const std::string& out, const nlohmann::json& before, const nlohmann::json& now) {
+  const auto listed = [](const nlohmann::json& models) { return models.is_array() ? models : nlohmann::json{models}; };
+  const nlohmann::json first = listed(before), second = listed(now);
+  if (first.size() != second.size())
+    throw std::runtime_error(fmt::format("[train] {} holds a run that started from {} models, now there are {}", out,
+                                         first.size(), second.size()));
+  for (size_t i = 0; i < first.size(); ++i)
+    if (first[i].at("hash") != second[i].at("hash"))
+      throw std::runtime_error(
+          fmt::format("[train] {} holds a run that started from {} with hash {}; that file has changed since, now {}",
+                      out, second[i].at("file").get<std::string>(), first[i]["hash"].get<std::string>(),
+                      second[i]["hash"].get<std::string>()));
+}
+
 }  // namespace
 
 std::string time_text() { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))); }
@@ -78,11 +93,7 @@ void require_run(const RunSettings& settings, const std::string& data_hash, cons
     throw std::runtime_error(fmt::format("[train] {} holds a run on other data: hash {}, now {} ({})", out,
                                          run.at("data_hash").get<std::string>(), data_hash, settings.data));
   require_recipe(settings, run);
-  if (!init.is_null() && run.contains("init") && run["init"].at("hash") != init.at("hash"))
-    throw std::runtime_error(
-        fmt::format("[train] {} holds a run that started from {} with hash {}; that file has changed since, now {}",
-                    out, init.at("file").get<std::string>(), run["init"]["hash"].get<std::string>(),
-                    init.at("hash").get<std::string>()));
+  if (!init.is_null() && run.contains("init")) require_origin(out, run["init"], init);
 }
 
 nlohmann::json open_run(const RunSettings& settings, const std::string& data_hash, const nlohmann::json& init) {

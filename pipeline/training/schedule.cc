@@ -83,9 +83,13 @@ class Schedule {
     if (settings_.reporter.say) settings_.reporter.say(line);
   }
   bool finished(const std::string& stage) const { return stage_finished(settings_.out, run_, stage); }
-  // The model that the run starts from, as run.json and the models remember it; null: none.
+  // The model that the run starts from (a list of several), as run.json and the models remember it; null: none.
   nlohmann::json origin() const {
-    return ancestor_ ? nlohmann::json{{"file", ancestor_->path()}, {"hash", ancestor_->hash()}} : nlohmann::json();
+    nlohmann::json models;
+    if (ancestor_)
+      for (const Ancestor::Model& model : ancestor_->models())
+        models.push_back({{"file", model.path}, {"hash", model.hash}});
+    return models.size() == 1 ? models.front() : models;
   }
 
   void choose_stages() {

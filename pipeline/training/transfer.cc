@@ -78,75 +78,119 @@ std::string Inheritance::text() const {
                      fresh.empty() ? "" : fmt::format("; new: {}", fmt::join(fresh, ", ")));
 }
 
-Ancestor::Ancestor(std::string path) : path_(std::move(path)) {
-  header_ = models::read_model_header(path_);
-  rule_ = input_rule_from_json(header_.preprocessing);
-  for (const models::HostTensor& tensor : models::read_model_tensors(path_).tensors)
-    shapes_.emplace(tensor.name, tensor.shape);
-  hash_ = fmt::format("{:016x}", preprocessing::hash_text(io::read_text_file(path_)));
+Ancestor::Ancestor(const std::vector<std::string>& paths) {
+  if (paths.empty()) throw std::invalid_argument("[train] expected a model to start from, found none");
+  for (const std::string& path : paths) {
+    Model model{.path = path, .header = models::read_model_header(path)};
+    model.rule = input_rule_from_json(model.header.preprocessing);
+    for (const models::HostTensor& tensor : models::read_model_tensors(path).tensors)
+      model.shapes.emplace(tensor.name, tensor.shape);
+    model.hash = fmt::format("{:016x}", preprocessing::hash_text(io::read_text_file(path)));
+    models_.push_back(std::move(model));
+  }
+}
+
+std::string Ancestor::path() const {
+  std::vector<std::string> paths;
+  for (const Model& model : models_) paths.push_back(model.path);
+  return fmt::format("{}", fmt::join(paths, ", "));
+}
+
+Ancestor::Choice Ancestor::choose(models::Network& network, const std::vector<std::string>& words,
+                                  const std::vector<Load>& loads) const {
+  const layers::ParameterArena& arena = network.parameters();
+  Shapes wanted;
+  for (const layers::Parameter* p : arena.all()) wanted.emplace(p->name, p->value.shape);
+  Choice choice;
+  choice.parts.resize(models_.size());
+  const auto misfit_of = [&](const std::string& part, const Model& model) {
+    std::string why = misfit(part, wanted, model.shapes);
+    if (why.empty()) why = misfit(part, network.config(), model.header.config);
+    if (why != "not there" && tells_words_apart(part) && words != model.header.labels)
+      why = fmt::format("{} other words there", model.header.labels.size());
+    return why;
+  };
+  for (const std::string& part : parts_of(arena)) {
+    if (covered(part, loads)) continue;
+    std::vector<std::string> reasons;
+    for (size_t m = 0; m < models_.size() && reasons.size() == m; ++m) {
+      std::string why = misfit_of(part, models_[m]);
+      if (why.empty())
+        choice.parts[m].push_back(part);
+      else
+        reasons.push_back(std::move(why));
+    }
+    if (reasons.size() < models_.size())
+      choice.inheritance.loaded.push_back(part);
+    else
+      choice.inheritance.fresh.push_back(fmt::format("{} ({})", part, fmt::join(reasons, "; ")));
+  }
+  return choice;
 }
 
 Inheritance Ancestor::plan(models::Network& network, const std::vector<std::string>& words,
                            const std::vector<Load>& loads) const {
-  const layers::ParameterArena& arena = network.parameters();
-  Shapes wanted;
-  for (const layers::Parameter* p : arena.all()) wanted.emplace(p->name, p->value.shape);
-  Inheritance inheritance;
-  for (const std::string& part : parts_of(arena)) {
-    if (covered(part, loads)) continue;
-    std::string why = misfit(part, wanted, shapes_);
-    if (why.empty()) why = misfit(part, network.config(), header_.config);
-    if (why != "not there" && tells_words_apart(part) && words != header_.labels)
-      why = fmt::format("{} other words there", header_.labels.size());
-    if (why.empty())
-      inheritance.loaded.push_back(part);
-    else
-      inheritance.fresh.push_back(fmt::format("{} ({})", part, why));
-  }
-  return inheritance;
+  return choose(network, words, loads).inheritance;
 }
 
 Inheritance Ancestor::load(models::Network& network, const std::vector<std::string>& words,
                            const std::vector<Load>& loads) const {
-  Inheritance inheritance = plan(network, words, loads);
-  if (!inheritance.loaded.empty()) models::load_parameters(path_, network.parameters(), inheritance.loaded);
-  return inheritance;
+  const Choice choice = choose(network, words, loads);
+  for (size_t m = 0; m < models_.size(); ++m)
+    if (!choice.parts[m].empty()) models::load_parameters(models_[m].path, network.parameters(), choice.parts[m]);
+  return choice.inheritance;
 }
 
 void take_over_sizes(Recipe& recipe) {
   if (recipe.init.empty()) return;
   const Ancestor ancestor(recipe.init);
-  if (!recipe.tree.contains("network")) recipe.network = ancestor.header().config;
+  const Ancestor::Model& first = ancestor.models().front();
+  if (!recipe.tree.contains("network")) recipe.network = first.header.config;
   if (!recipe.tree.contains("data")) {
-    recipe.data.geometry = ancestor.rule().geometry;
-    recipe.data.normalisation = ancestor.rule().normalisation;
-    recipe.data.window_frames = ancestor.rule().window_frames;
+    recipe.data.geometry = first.rule.geometry;
+    recipe.data.normalisation = first.rule.normalisation;
+    recipe.data.window_frames = first.rule.window_frames;
   }
   recipe.network.video.crop = recipe.data.geometry.input_size;
 }
 
+namespace {
+
+AdoptedRule adopt_pixels(const Ancestor::Model& model, InputRule& rule) {
+  AdoptedRule adopted;
+  const InputRule& from = model.rule;
+  const bool same_geometry =
+      from.geometry.crop_size == rule.geometry.crop_size && from.geometry.input_size == rule.geometry.input_size;
+  adopted.pixels = same_geometry && from.normalisation == rule.normalisation;
+  if (adopted.pixels)
+    rule.pixels = from.pixels;
+  else
+    adopted.notes.push_back(fmt::format(
+        "note: pixels are normalised by the data's own statistics ({}, {} to {} pixels); {} had {}, {} to {}",
+        preprocessing::to_string(rule.normalisation), rule.geometry.crop_size, rule.geometry.input_size, model.path,
+        preprocessing::to_string(from.normalisation), from.geometry.crop_size, from.geometry.input_size));
+  if (from.crop != rule.crop)
+    adopted.notes.push_back(fmt::format("note: {} was trained on mouth crops made as {}, the data holds {}", model.path,
+                                        from.crop.dump(), rule.crop.dump()));
+  return adopted;
+}
+
+// The first model with that stream; null: none has it.
+const Ancestor::Model* first_without(const Ancestor& ancestor, models::Streams only_other) {
+  for (const Ancestor::Model& model : ancestor.models())
+    if (model.header.config.streams != only_other) return &model;
+  return nullptr;
+}
+
+}  // namespace
+
 AdoptedRule adopt(const Ancestor& ancestor, const models::NetworkConfig& network, InputRule& rule) {
   AdoptedRule adopted;
-  const models::NetworkConfig& theirs = ancestor.header().config;
-  const InputRule& from = ancestor.rule();
-  if (theirs.streams != models::Streams::audio) {
-    const bool same_geometry =
-        from.geometry.crop_size == rule.geometry.crop_size && from.geometry.input_size == rule.geometry.input_size;
-    adopted.pixels = same_geometry && from.normalisation == rule.normalisation;
-    if (adopted.pixels)
-      rule.pixels = from.pixels;
-    else
-      adopted.notes.push_back(fmt::format(
-          "note: pixels are normalised by the data's own statistics ({}, {} to {} pixels); {} had {}, {} to {}",
-          preprocessing::to_string(rule.normalisation), rule.geometry.crop_size, rule.geometry.input_size,
-          ancestor.path(), preprocessing::to_string(from.normalisation), from.geometry.crop_size,
-          from.geometry.input_size));
-    if (from.crop != rule.crop)
-      adopted.notes.push_back(fmt::format("note: {} was trained on mouth crops made as {}, the data holds {}",
-                                          ancestor.path(), from.crop.dump(), rule.crop.dump()));
-  }
-  if (theirs.streams != models::Streams::video && network.audio.pool == theirs.audio.pool)
-    rule.audio_tail_samples = from.audio_tail_samples;
+  if (const Ancestor::Model* looks = first_without(ancestor, models::Streams::audio))
+    adopted = adopt_pixels(*looks, rule);
+  const Ancestor::Model* listens = first_without(ancestor, models::Streams::video);
+  if (listens && network.audio.pool == listens->header.config.audio.pool)
+    rule.audio_tail_samples = listens->rule.audio_tail_samples;
   return adopted;
 }
 

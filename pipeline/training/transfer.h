@@ -12,23 +12,28 @@
 
 namespace avsr::pipeline {
 
-// What a network takes over from a model, by parts such as video/trunk.
+// What a network takes over from models, by parts such as video/trunk.
 struct Inheritance {
   std::vector<std::string> loaded;
   std::vector<std::string> fresh;  // with the reason: "video/head (500 other words there)"
   std::string text() const;        // "loads …; new: …"
 };
 
-// The model file that a recipe's `init` names.
+// The model files that a recipe's `init` names. Each part of a network comes from the first of them that has it.
 class Ancestor {
  public:
-  // Throws std::runtime_error naming the file when it is no model.
-  explicit Ancestor(std::string path);
+  struct Model {
+    std::string path, hash;  // hash: of the file's bytes, hex digits
+    models::ModelFile header;
+    InputRule rule;
+    std::map<std::string, backend::Shape> shapes;
+  };
 
-  const std::string& path() const { return path_; }
-  const std::string& hash() const { return hash_; }  // of the file's bytes, hex digits
-  const models::ModelFile& header() const { return header_; }
-  const InputRule& rule() const { return rule_; }
+  // Throws std::runtime_error naming the file when it is no model, std::invalid_argument on no path.
+  explicit Ancestor(const std::vector<std::string>& paths);
+
+  const std::vector<Model>& models() const { return models_; }
+  std::string path() const;  // all of them, parted by commas
 
   // What a network with these words takes over of all that `loads` does not bring from earlier stages: a part is loaded
   // when all of it is in the model with the same shapes and activation, and what tells words apart only when the words
@@ -40,18 +45,22 @@ class Ancestor {
                    const std::vector<Load>& loads) const;
 
  private:
-  std::string path_, hash_;
-  models::ModelFile header_;
-  InputRule rule_;
-  std::map<std::string, backend::Shape> shapes_;
+  struct Choice {
+    Inheritance inheritance;
+    std::vector<std::vector<std::string>> parts;  // of each model
+  };
+  Choice choose(models::Network& network, const std::vector<std::string>& words, const std::vector<Load>& loads) const;
+
+  std::vector<Model> models_;
 };
 
-// A recipe with `init` but without `network` gets the model's sizes, and without `data` the model's crop and size of
-// the input, window and normalisation. Others stay as they are. Throws what Ancestor throws.
+// A recipe with `init` but without `network` gets the first model's sizes, and without `data` that model's crop and
+// size of the input, window and normalisation. Others stay as they are. Throws what Ancestor throws.
 void take_over_sizes(Recipe& recipe);
 
-// What a run that starts from a model feeds its networks: pixels normalised by the model's statistics where kind and
-// geometry are the same (a frozen trunk expects them), and the silence behind the sound that its pooling asks for.
+// What a run that starts from models feeds its networks: pixels normalised by the statistics of the first that looks,
+// where kind and geometry are the same (a frozen trunk expects them), and the silence behind the sound that the pooling
+// of the first that listens asks for.
 // Returns what was not taken over and why, in lines for the user. rule.pixels is set when the result's `pixels` is
 // true.
 struct AdoptedRule {
