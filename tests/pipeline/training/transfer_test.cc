@@ -110,6 +110,26 @@ TEST_F(TransferTest, APartialLoadLeavesTheRestToTheAncestor) {
   EXPECT_TRUE(same(before, after, "video/trunk/layer2"));
 }
 
+TEST_F(TransferTest, APartComesFromTheFirstModelThatHasIt) {
+  const std::string narrow = folder_ / "narrow.safetensors";
+  write_model(narrow, {"down", "up"}, {"network.recurrent.hidden=6"});
+  const std::string both = "init=['" + narrow + "', '" + ancestor() + "']";
+  EXPECT_THAT(
+      train("run", {both, "freeze=[video/trunk, video/recurrent]"}),
+      AllOf(HasSubstr("starts from " + narrow + ", " + ancestor()), HasSubstr("video/recurrent, video/head\n")));
+  EXPECT_TRUE(same(model("run"), models::read_safetensors(narrow), "video/trunk"));
+  EXPECT_TRUE(same(model("run"), models::read_safetensors(ancestor()), "video/recurrent"));
+  const models::ModelFile header = models::read_model_header(folder_ / "run/v-rec/model.safetensors");
+  ASSERT_EQ(header.provenance.at("init").size(), 2u);
+  EXPECT_EQ(header.provenance.at("init")[1].at("file"), ancestor());
+
+  write_model(narrow, {"left", "right"}, {"network.recurrent.hidden=6"});
+  EXPECT_THAT(failure_of([&] { train("run", {both, "freeze=[video/trunk, video/recurrent]"}, true); }),
+              AllOf(HasSubstr(narrow), HasSubstr("has changed since")));
+  EXPECT_THAT(failure_of([&] { train("run", {init(), "freeze=[video/trunk, video/recurrent]"}, true); }),
+              HasSubstr("init"));
+}
+
 TEST_F(TransferTest, OtherWordsGetANewHead) {
   for (const std::vector<std::string>& words : {std::vector<std::string>{"left", "right"}, {"a", "b", "c"}}) {
     write_model(ancestor(), words);
