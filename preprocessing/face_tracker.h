@@ -16,7 +16,10 @@ struct TrackerSettings {
   int landmark_interval = 2;  // landmarks on every n-th frame, interpolated in between
   int search_size = 360;      // the image's long side is reduced to this for a search, then tried at twice this
   double scene_cut = 25;      // mean grey change between frames that forces a verification at once
-  void validate() const;      // throws std::invalid_argument
+  // Of FaceTracks only:
+  int survey_interval = 25;  // frames between searches for further faces
+  int most_faces = 8;        // followed at one time; the largest of those that appear
+  void validate() const;     // throws std::invalid_argument
 };
 
 // What became known about a frame.

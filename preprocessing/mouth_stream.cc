@@ -1,9 +1,8 @@
 #include "preprocessing/mouth_stream.h"
 
-#include <deque>
 #include <stdexcept>
 
-#include "preprocessing/crop_warp.h"
+#include "preprocessing/picture_queue.h"
 #include "preprocessing/pose_track.h"
 #include "preprocessing/quality_counter.h"
 
@@ -24,21 +23,14 @@ struct MouthStream::State {
   QualityCounter counter;
   int height = 0, width = 0;
   bool finished = false;
-  std::deque<std::vector<uint8_t>> waiting;  // frames not yet given out, oldest first
-  std::vector<std::vector<uint8_t>> spare;   // their memory, to be used again
+  PictureQueue pictures;  // not given out yet
 };
 
 void MouthStream::State::give_out() {
   for (const PosedFrame& posed : path.take()) {
-    MouthFrame frame{posed.index, posed.face, posed.interpolated, false, posed.pose, posed.landmarks, {}};
-    frame.crop.resize(static_cast<size_t>(settings.size) * settings.size);
-    if (posed.face) {
-      frame.outside = leaves_image(posed.pose, settings.size, height, width);
-      warp_crop(waiting.front().data(), height, width, posed.pose, settings.size, frame.crop.data());
-    }
+    MouthFrame frame = cut_mouth(posed, pictures.at(posed.index), height, width, settings.size);
     counter.add(frame.face && !frame.interpolated, frame.outside);
-    spare.push_back(std::move(waiting.front()));
-    waiting.pop_front();
+    pictures.drop_before(posed.index + 1);
     sink(std::move(frame));
   }
 }
@@ -57,13 +49,7 @@ void MouthStream::push(const uint8_t* pixels, int height, int width) {
   const std::vector<TrackedFace> faces = s.tracker.push(pixels, height, width);  // checks the size
   s.height = height;
   s.width = width;
-  std::vector<uint8_t> copy;
-  if (!s.spare.empty()) {
-    copy = std::move(s.spare.back());
-    s.spare.pop_back();
-  }
-  copy.assign(pixels, pixels + static_cast<size_t>(height) * width);
-  s.waiting.push_back(std::move(copy));
+  s.pictures.push(pixels, static_cast<size_t>(height) * width);
   for (const TrackedFace& face : faces) s.path.push(face);
   s.give_out();
 }

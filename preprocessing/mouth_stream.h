@@ -4,22 +4,10 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <vector>
 
-#include "preprocessing/mouth_crop.h"
+#include "preprocessing/mouth_frame.h"
 
 namespace avsr::preprocessing {
-
-// One frame that leaves the stream.
-struct MouthFrame {
-  int64_t index = 0;          // counted from 0 in the order of push
-  bool face = false;          // false: no face here or near: crop is black, pose meaningless
-  bool interpolated = false;  // the face was not seen in this frame
-  bool outside = false;       // the crop leaves the image
-  MouthPose pose;
-  Landmarks landmarks;
-  std::vector<uint8_t> crop;  // size x size
-};
 
 // crop_tracked() for a stream of any length: frames in, crops out in order with a small delay (about
 // tracker.verify_interval + smoothing_radius frames while a face is seen, at most longest_gap more without one).

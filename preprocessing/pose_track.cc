@@ -55,7 +55,7 @@ MouthPose fit_pose(const Landmarks& landmarks, const TrackedCropSettings& settin
 void PoseTrack::push(const TrackedFace& face) {
   Entry entry;
   entry.frame.index = face.index;
-  entry.new_shot = face.new_shot;
+  entry.frame.new_shot = face.new_shot;
   entry.frame.interpolated = !face.landmarks && !face.skipped;
   if (face.landmarks) {
     fill_gap(*face.landmarks, face.new_shot);
@@ -75,7 +75,7 @@ void PoseTrack::fill_gap(const Landmarks& next, bool next_is_new_shot) {
   const size_t start = entries_.size() - unfilled_;
   std::optional<size_t> edge;  // frames of the gap from here on belong to the next face's shot
   for (size_t i = 0; i < unfilled_; ++i) {
-    if (entries_[start + i].new_shot) edge = i;
+    if (entries_[start + i].frame.new_shot) edge = i;
   }
   if (next_is_new_shot) edge = unfilled_;
   const bool has_previous = start > 0 && entries_[start - 1].frame.face;
@@ -114,8 +114,8 @@ MouthPose PoseTrack::smooth_pose(size_t position) const {
   const int radius = settings_.smoothing_radius;
   int reach = 0;
   while (reach < radius && static_cast<size_t>(reach) < position && has_face(position - reach - 1) &&
-         has_face(position + reach + 1) && !entries_[position - reach].new_shot &&
-         !entries_[position + reach + 1].new_shot) {
+         has_face(position + reach + 1) && !entries_[position - reach].frame.new_shot &&
+         !entries_[position + reach + 1].frame.new_shot) {
     ++reach;
   }
   const double deviation = std::max(0.5, radius / 2.0);

@@ -12,6 +12,7 @@ struct PosedFrame {
   int64_t index = 0;
   bool face = false;          // false: no face here or near; landmarks and pose are meaningless
   bool interpolated = false;  // no face in this frame itself
+  bool new_shot = false;      // TrackedFace::new_shot
   Landmarks landmarks;        // gaps filled, not smoothed
   MouthPose pose;             // smoothed
 };
@@ -34,7 +35,6 @@ class PoseTrack {
   struct Entry {
     PosedFrame frame;
     bool filled = false;
-    bool new_shot = false;  // neither gaps nor smoothing reach across the edge before it
   };
   void fill_gap(const Landmarks& next, bool next_is_new_shot);
   void give_up_gap();
