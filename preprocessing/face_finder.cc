@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstring>
 #include <filesystem>
+#include <numeric>
 #include <opencv2/imgproc.hpp>
 #include <stdexcept>
 
@@ -65,6 +66,7 @@ std::vector<uint8_t> coarse_grid(const Image& image) {
 
 constexpr double kNearSide = 100;    // pixels of the expected face when looked for nearby; the detector's window is 80
 constexpr double kNearMargin = 1.9;  // the part of the image looked at, in sides of the expected face
+constexpr int kPatchSide = 16;
 
 }  // namespace
 
@@ -77,10 +79,19 @@ double overlap(const FaceBox& a, const FaceBox& b) {
   return w * h / (a.side * a.side + b.side * b.side - w * h);
 }
 
+double likeness(const FacePatch& a, const FacePatch& b) {
+  return a.size() == b.size() ? std::inner_product(a.begin(), a.end(), b.begin(), 0.0) : 0;
+}
+
 struct FaceFinder::State {
   explicit State(std::shared_ptr<const FaceModel> face_model)
       : model(std::move(face_model)), detector(model->data().detector) {}
 
+  cv::Rect whole() const { return {0, 0, static_cast<int>(image.nc()), static_cast<int>(image.nr())}; }
+  // What the whole picture is resized by to be searched at this size.
+  double search_scale(int long_side) const {
+    return std::min(2.0, static_cast<double>(long_side) / static_cast<double>(std::max(image.nc(), image.nr())));
+  }
   // Boxes in the part of the picture, resized by `scale`, given back in source pixels.
   std::vector<FaceBox> detect(const cv::Rect& part, double scale);
 
@@ -125,18 +136,32 @@ double FaceFinder::change() const { return state_->change; }
 
 std::optional<FaceBox> FaceFinder::search(int long_side) {
   State& s = *state_;
-  const cv::Rect whole(0, 0, static_cast<int>(s.image.nc()), static_cast<int>(s.image.nr()));
   double tried = 0;
   for (const int side : {long_side, 2 * long_side}) {
-    const double scale = std::min(2.0, static_cast<double>(side) / std::max(whole.width, whole.height));
+    const double scale = s.search_scale(side);
     if (scale == tried) break;
     tried = scale;
-    const std::vector<FaceBox> boxes = s.detect(whole, scale);
+    const std::vector<FaceBox> boxes = s.detect(s.whole(), scale);
     const auto largest = std::max_element(boxes.begin(), boxes.end(),
                                           [](const FaceBox& a, const FaceBox& b) { return a.side < b.side; });
     if (largest != boxes.end()) return *largest;
   }
   return std::nullopt;
+}
+
+std::vector<FaceBox> FaceFinder::search_all(int long_side) {
+  State& s = *state_;
+  std::vector<FaceBox> faces = s.detect(s.whole(), s.search_scale(long_side));
+  if (s.search_scale(2 * long_side) != s.search_scale(long_side)) {
+    const size_t large = faces.size();
+    for (const FaceBox& box : s.detect(s.whole(), s.search_scale(2 * long_side))) {
+      const bool known = std::any_of(faces.begin(), faces.begin() + static_cast<std::ptrdiff_t>(large),
+                                     [&](const FaceBox& face) { return overlap(face, box) > 0.1; });
+      if (!known) faces.push_back(box);
+    }
+  }
+  std::stable_sort(faces.begin(), faces.end(), [](const FaceBox& a, const FaceBox& b) { return a.side > b.side; });
+  return faces;
 }
 
 std::optional<FaceBox> FaceFinder::search_near(const FaceBox& expected) {
@@ -164,6 +189,20 @@ Landmarks FaceFinder::landmarks(const FaceBox& box) const {
     points[i] = {static_cast<float>(found.part(i).x()), static_cast<float>(found.part(i).y())};
   }
   return points;
+}
+
+FacePatch FaceFinder::patch(const FaceBox& box) const {
+  const int side = std::max(1, static_cast<int>(std::lround(box.side)));
+  const cv::Rect part = cv::Rect(static_cast<int>(std::lround(box.x - box.side / 2)),
+                                 static_cast<int>(std::lround(box.y - box.side / 2)), side, side) &
+                        state_->whole();
+  if (part.empty()) return {};
+  cv::Mat small, values;
+  cv::resize(view(state_->image)(part), small, {kPatchSide, kPatchSide}, 0, 0, cv::INTER_AREA);
+  small.convertTo(values, CV_32F);
+  values -= cv::mean(values);
+  values /= std::max(1e-6, cv::norm(values));
+  return {values.begin<float>(), values.end<float>()};
 }
 
 }  // namespace avsr::preprocessing

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "preprocessing/face_tracker.h"
 
@@ -15,6 +16,10 @@ struct FaceBox {
 // Intersection over union, 0 … 1.
 double overlap(const FaceBox& a, const FaceBox& b);
 
+// A face reduced to a few grey values of mean 0 and length 1.
+using FacePatch = std::vector<float>;
+double likeness(const FacePatch& a, const FacePatch& b);  // correlation, -1 … 1
+
 class FaceFinder {
  public:
   explicit FaceFinder(std::shared_ptr<const FaceModel> model);
@@ -25,9 +30,12 @@ class FaceFinder {
   double change() const;
   // The largest face of the image reduced (or enlarged up to twice) to `long_side`, then to twice that.
   std::optional<FaceBox> search(int long_side);
+  // Every face that search() would find at either size, largest first.
+  std::vector<FaceBox> search_all(int long_side);
   // The face nearest to `expected`, looked for around it only.
   std::optional<FaceBox> search_near(const FaceBox& expected);
   Landmarks landmarks(const FaceBox& box) const;
+  FacePatch patch(const FaceBox& box) const;
 
  private:
   struct State;
