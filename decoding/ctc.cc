@@ -25,15 +25,23 @@ double log_add(double a, double b, double c) {
 // the next, or over a blank between two different labels to the next label.
 class Lattice {
  public:
-  Lattice(std::span<const int> labels, int blank) : labels_(labels), blank_(blank) {}
+  Lattice(std::span<const int> labels, std::span<const StepWindow> windows, int blank)
+      : labels_(labels), windows_(windows), blank_(blank) {}
 
   int places() const { return 2 * static_cast<int>(labels_.size()) + 1; }
   int symbol(int place) const { return place % 2 == 0 ? blank_ : labels_[static_cast<size_t>(place / 2)]; }
+  // Whether a path may be at the place in this step.
+  bool open(int step, int place) const {
+    if (windows_.empty() || place % 2 == 0) return true;
+    const StepWindow& window = windows_[static_cast<size_t>(place / 2)];
+    return step >= window.first && step <= window.last;
+  }
   // Whether a path may go from place - 2 to place.
   bool leaps(int place) const { return place % 2 == 1 && place >= 3 && symbol(place) != symbol(place - 2); }
 
  private:
   std::span<const int> labels_;
+  std::span<const StepWindow> windows_;  // of the labels; empty: all steps
   int blank_;
 };
 
@@ -82,6 +90,7 @@ class ForwardBackward {
   int end_place(int t) const { return std::min(lattice_.places(), 2 * (t + 1)); }
 
   double log_y(int t, int place) const {
+    if (!lattice_.open(t, place)) return kLogZero;
     return log_y_[static_cast<size_t>(t) * static_cast<size_t>(symbols_) + static_cast<size_t>(lattice_.symbol(place))];
   }
   double& alpha(int t, int place) {
@@ -119,8 +128,8 @@ class ForwardBackward {
   std::vector<double> alpha_;  // (T, places)
 };
 
-double loss_of_clip(std::span<const float> logits, int symbols, std::span<const int> labels, int blank,
-                    std::span<float> dlogits) {
+double loss_of_clip(std::span<const float> logits, int symbols, std::span<const int> labels,
+                    std::span<const StepWindow> windows, int blank, std::span<float> dlogits) {
   const LogProbabilities rows{logits, symbols};
   std::vector<double> log_y(logits.size());
   const auto width = static_cast<size_t>(symbols);
@@ -129,7 +138,7 @@ double loss_of_clip(std::span<const float> logits, int symbols, std::span<const 
       std::fill(dlogits.begin(), dlogits.end(), std::numeric_limits<float>::quiet_NaN());
       return kNan;
     }
-  const Lattice lattice(labels, blank);
+  const Lattice lattice(labels, windows, blank);
   ForwardBackward passes(log_y, symbols, lattice);
   const double log_probability = passes.log_probability();
   if (dlogits.empty()) return -log_probability;
@@ -158,6 +167,7 @@ std::vector<double> ctc_loss(const CtcBatch& batch, std::span<float> dlogits) {
   if (batch.steps < 0) throw std::invalid_argument(fmt::format("[{}] {} steps", kWhere, batch.steps));
   const size_t size = static_cast<size_t>(batch.steps) * static_cast<size_t>(batch.symbols);  // of a padded clip
   require(batch.labels.size() == clips, "label sequences, one for each length", clips, batch.labels.size());
+  require(batch.windows.empty() || batch.windows.size() == clips, "lists of windows", clips, batch.windows.size());
   require(batch.logits.size() == clips * size, "logits (B, T, V)", clips * size, batch.logits.size());
   require(dlogits.empty() || dlogits.size() == clips * size, "gradients (B, T, V)", clips * size, dlogits.size());
   for (size_t i = 0; i < clips; ++i) {
@@ -165,13 +175,17 @@ std::vector<double> ctc_loss(const CtcBatch& batch, std::span<float> dlogits) {
       throw std::invalid_argument(fmt::format("[{}] expected lengths from 0 to {}, got {} for clip {}", kWhere,
                                               batch.steps, batch.lengths[i], i));
     check_labels(kWhere, batch.labels[i], batch.symbols, batch.blank);
+    if (!batch.windows.empty() && !batch.windows[i].empty())
+      require(batch.windows[i].size() == batch.labels[i].size(), "windows, one for each label", batch.labels[i].size(),
+              batch.windows[i].size());
   }
   std::vector<double> losses;
   for (size_t i = 0; i < clips; ++i) {
     const size_t valid = static_cast<size_t>(batch.lengths[i]) * static_cast<size_t>(batch.symbols);
     const auto own = dlogits.empty() ? dlogits : dlogits.subspan(i * size, size);
     if (!own.empty()) std::fill(own.begin() + static_cast<std::ptrdiff_t>(valid), own.end(), 0.0f);
-    losses.push_back(loss_of_clip(batch.logits.subspan(i * size, valid), batch.symbols, batch.labels[i], batch.blank,
+    losses.push_back(loss_of_clip(batch.logits.subspan(i * size, valid), batch.symbols, batch.labels[i],
+                                  batch.windows.empty() ? std::span<const StepWindow>() : batch.windows[i], batch.blank,
                                   own.empty() ? own : own.first(valid)));
   }
   return losses;
@@ -184,7 +198,7 @@ double ctc_loss(std::span<const float> logits, int symbols, std::span<const int>
   require(logits.size() % width == 0, "logits, or a multiple", width, logits.size());
   require(dlogits.empty() || dlogits.size() == logits.size(), "gradients (T, V)", logits.size(), dlogits.size());
   check_labels(kWhere, labels, symbols, blank);
-  return loss_of_clip(logits, symbols, labels, blank, dlogits);
+  return loss_of_clip(logits, symbols, labels, {}, blank, dlogits);
 }
 
 }  // namespace avsr::decoding

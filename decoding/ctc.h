@@ -7,6 +7,11 @@
 
 namespace avsr::decoding {
 
+// Steps, both inclusive.
+struct StepWindow {
+  int first = 0, last = 0;
+};
+
 // A padded batch. What lies beyond a clip's own length is not read.
 struct CtcBatch {
   std::span<const float> logits;             // (B, T, V), row-major, before softmax
@@ -15,6 +20,10 @@ struct CtcBatch {
   std::span<const int> lengths;              // (B) valid steps, 0 to T
   std::span<const std::vector<int>> labels;  // (B) what was said, without blanks; may be empty
   int blank = 0;
+  // (B) of each clip the steps at which each of its labels may be read, or nothing for a clip: at any. Other paths then
+  // count as wrong (Sak et al. 2015, constrained alignments), so that a network learns to write when it hears. Empty:
+  // no clip has any.
+  std::span<const std::vector<StepWindow>> windows = {};
 };
 
 // (B) -ln P(labels | logits) of each clip, in nats: of all paths over its steps that read as the labels once repeats
@@ -25,7 +34,8 @@ struct CtcBatch {
 //   and its gradient 0, as PyTorch's with zero_infinity (which, besides, reports a loss of 0).
 //   Logits that give no distribution (NaN, plus infinity): loss and gradient of that clip are NaN, so that whoever
 //   watches the training sees them. Minus infinity is a probability of 0.
-// Throws std::invalid_argument on sizes that do not fit, lengths outside 0 .. T, labels that are no symbols or blank.
+// Throws std::invalid_argument on sizes that do not fit, windows that are not as many as labels, lengths outside 0 ..
+// T, labels that are no symbols or blank.
 std::vector<double> ctc_loss(const CtcBatch& batch, std::span<float> dlogits = {});
 
 // The same for one clip: logits and dlogits (T, V). Of log-probabilities it is minus their logarithm of the probability

@@ -19,6 +19,9 @@ struct LossSettings {
   Loss kind = Loss::mean_logits;
   float label_smoothing = 0;  // not of ctc
   int middle_steps = 0;       // only so many steps in the middle of each clip count; 0: all. Not of ctc
+  // Of ctc, in seconds: how much earlier or later than an even spelling of its word a character may be written, where
+  // the word's times are known (constrained alignments: Sak et al. 2015); 0: whenever.
+  double time_slack = 0;
 
   // Of the losses that are cross-entropies.
   backend::CrossEntropySpec cross_entropy() const {

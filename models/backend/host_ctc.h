@@ -11,8 +11,8 @@ namespace avsr::backend {
 class HostCtcLoss final : public CtcLoss {
  public:
   explicit HostCtcLoss(Backend& backend) : backend_(backend) {}
-  void run(const Tensor& logits, const Lengths* lengths, const std::vector<std::vector<int>>& labels, Tensor& losses,
-           Tensor& dlogits) override;
+  void run(const Tensor& logits, const Lengths* lengths, const std::vector<std::vector<int>>& labels,
+           const std::vector<std::vector<decoding::StepWindow>>& windows, Tensor& losses, Tensor& dlogits) override;
 
  private:
   Backend& backend_;

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "decoding/ctc.h"
 #include "models/backend/host_device.h"
 #include "models/backend/tensor.h"
 
@@ -187,11 +188,13 @@ class CtcLoss {
  public:
   virtual ~CtcLoss() = default;
   // logits: (B, T, V); lengths: valid steps, null: all T; labels: (B), what was said, each of 1 ... V - 1, may be
-  // empty. losses: (B), -ln P(labels | logits) / max(1, number of labels), nats for a symbol; infinite where no path
-  // reads as the labels (fewer steps than labels plus neighbours that are equal). dlogits: (B, T, V), the gradient of
-  // the *mean* over the batch of losses; 0 where there is no path and beyond a clip's length.
+  // empty. windows: (B), of each clip the steps at which its labels may be read, one for each label, or nothing: at
+  // any; empty: of all clips. losses: (B), -ln P(labels | logits) / max(1, number of labels), nats for a symbol;
+  // infinite where no path reads as the labels (fewer steps than labels plus neighbours that are equal, or windows that
+  // leave none). dlogits: (B, T, V), the gradient of the *mean* over the batch of losses; 0 where there is no path and
+  // beyond a clip's length.
   virtual void run(const Tensor& logits, const Lengths* lengths, const std::vector<std::vector<int>>& labels,
-                   Tensor& losses, Tensor& dlogits) = 0;
+                   const std::vector<std::vector<decoding::StepWindow>>& windows, Tensor& losses, Tensor& dlogits) = 0;
 };
 
 }  // namespace avsr::backend

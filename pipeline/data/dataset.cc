@@ -77,6 +77,22 @@ std::vector<std::string> characters_of(const io::ShardDataset& shards) {
   return names;
 }
 
+// Each word's symbols share its time evenly, and a space has the time between two words. Empty where times are missing.
+std::vector<WordSpan> symbol_times_of(const io::Clip& clip, const decoding::Symbols& symbols) {
+  std::vector<WordSpan> times;
+  if (!clip.label.empty() || !std::all_of(clip.words.begin(), clip.words.end(), has_times)) return times;
+  for (const io::Word& word : clip.words) {
+    const WordSpan span = span_of(word, 0);
+    if (!times.empty())
+      times.push_back({std::min(times.back().last, span.first), std::max(times.back().last, span.first)});
+    const size_t count = symbols.encode(word.text).size();
+    const double share = (span.last - span.first) / static_cast<double>(count);
+    for (size_t i = 0; i < count; ++i)
+      times.push_back({span.first + share * static_cast<double>(i), span.first + share * static_cast<double>(i + 1)});
+  }
+  return times;
+}
+
 // Of the steps that CTC needs to write it: one for each symbol, and a blank between two that are equal.
 int fewest_steps(const std::vector<int>& text) {
   auto steps = static_cast<int>(text.size());
@@ -278,6 +294,8 @@ void Dataset::add_sentence(int index) {
     unwritable_ = fmt::format("{} ({})", clip.key, error.what());
     return;
   }
+  sample.symbol_times = symbol_times_of(clip, *symbols_);
+  if (sample.symbol_times.size() != sample.text.size()) sample.symbol_times.clear();  // symbols across words
   if (sample.text.empty() || fewest_steps(sample.text) > sample.frames)
     ++too_short_;
   else

@@ -40,7 +40,9 @@ struct Sample {
   WordSpan word;
   bool timed = false;
   std::vector<int> text;  // of a sentence: its symbols, each an index in labels(); then `label` means nothing
-  std::string key;        // unique: the clip's key, with "/N" for its Nth word
+  // When they were said, in frames of the clip, each word spelt evenly; empty where not all words' times are known.
+  std::vector<WordSpan> symbol_times;
+  std::string key;  // unique: the clip's key, with "/N" for its Nth word
 };
 
 // What a network learns to tell.

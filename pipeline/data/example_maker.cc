@@ -58,6 +58,8 @@ void ExampleMaker::make(int sample_id, int b, HostBatch& batch) const {
   drop_modality(sample, b, batch);
   batch.labels[static_cast<size_t>(b)] = sample.label;
   batch.texts[static_cast<size_t>(b)] = sample.text;
+  for (const WordSpan& span : sample.symbol_times)
+    batch.symbol_times[static_cast<size_t>(b)].push_back(moved(sample, span));
   batch.sample_ids[static_cast<size_t>(b)] = sample_id;
 }
 
@@ -105,11 +107,10 @@ ExampleMaker::Motion ExampleMaker::motion(const Sample& sample) const {
   return {1 + draw(sample, kSpeed, settings_.augment.speed), draw(sample, kShift, settings_.shift_frames)};
 }
 
-WordSpan ExampleMaker::word_in(const Sample& sample) const {
+WordSpan ExampleMaker::moved(const Sample& sample, const WordSpan& span) const {
   const Motion m = motion(sample);
-  const double middle = sample.frames / 2.0;
-  return {middle + (sample.word.first - middle - m.shift) / m.speed,
-          middle + (sample.word.last - middle - m.shift) / m.speed};
+  const double before = sample.frames / 2.0, now = frames_at_speed(sample) / 2.0;
+  return {now + (span.first - before - m.shift) / m.speed, now + (span.last - before - m.shift) / m.speed};
 }
 
 // A word's window has as many frames as ever, from a longer or a shorter stretch; a sentence all of its own.

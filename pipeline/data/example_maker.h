@@ -43,7 +43,9 @@ class ExampleMaker {
   uint64_t key(const Sample& sample, Purpose purpose) const;
   double draw(const Sample& sample, Purpose purpose, double limit) const;  // uniform in +-limit
   Motion motion(const Sample& sample) const;
-  WordSpan word_in(const Sample& sample) const;  // in the example before it is cropped in time
+  // In the example before it is cropped in time.
+  WordSpan moved(const Sample& sample, const WordSpan& span) const;
+  WordSpan word_in(const Sample& sample) const { return moved(sample, sample.word); }
   int frames_at_speed(const Sample& sample) const;
   TimeCrop time_crop(const Sample& sample) const;
   Stretch cut(const Sample& sample) const;

@@ -125,6 +125,7 @@ void BatchWriter::begin(const std::vector<int>& frames, HostBatch& batch) const 
   batch.labels.assign(count, -1);
   batch.sample_ids.assign(count, -1);
   batch.texts.assign(count, {});
+  batch.symbol_times.assign(count, {});
   batch.video.clear();
   batch.video_features.clear();
   batch.audio.clear();

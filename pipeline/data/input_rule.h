@@ -57,7 +57,10 @@ struct HostBatch {
   std::vector<int> samples;             // (B): valid samples or MFCC frames
   std::vector<int> labels, sample_ids;  // (B): class, and index in Dataset::samples(); -1 where there is none
   std::vector<std::vector<int>> texts;  // (B): of a sentence its symbols; empty where clips are words
-  std::vector<float> word_boundary;     // (B, T): 1 inside the word; empty where the network is not told
+  // (B): when each symbol was said, as a share of its word's time, in frames; empty for a clip whose times are not
+  // known
+  std::vector<std::vector<WordSpan>> symbol_times;
+  std::vector<float> word_boundary;                   // (B, T): 1 inside the word; empty where the network is not told
   std::vector<uint8_t> video_present, audio_present;  // (B): as models::Inputs; empty: all present
   std::vector<int> second_labels;                     // (B): of the mixed-in clips; empty: nothing is mixed (mixup.h)
   std::vector<float> own_share;                       // (B): of the target that `labels` has

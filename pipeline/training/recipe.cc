@@ -235,6 +235,7 @@ Stage read_stage(const YAML::Node& node, const std::string& origin, const std::s
   map.read_enum("loss", stage.loss.kind, models::kLossNames);
   map.read("label_smoothing", stage.loss.label_smoothing, 0.f, 0.9f);
   map.read("middle_steps", stage.loss.middle_steps, 0, 65536);
+  map.read("time_slack", stage.loss.time_slack, 0.0, 100.0);
   if (stage.back_end == models::BackEnd::temporal_conv && stage.loss.middle_steps > 0)
     complain(node, origin,
              fmt::format("stage '{}': middle_steps is for the recurrent back end: temporal_conv gives one step a clip",
@@ -264,6 +265,7 @@ void check_targets(const YAML::Node& node, const std::string& origin, const Reci
   const bool ctc = stage.loss.kind == models::Loss::ctc;
   if (ctc != (recipe.data.targets == Targets::characters))
     refuse("the loss ctc and data.targets: characters go together: a network learns words by the other losses");
+  if (!ctc && stage.loss.time_slack > 0) refuse("time_slack is of the loss ctc");
   if (!ctc) return;
   if (stage.back_end == models::BackEnd::temporal_conv)
     refuse("temporal_conv gives one step a clip, and the loss ctc needs one for each symbol: use recurrent or ms_tcn");

@@ -83,14 +83,15 @@ class WordScorer final : public Scorer {
 
 class SentenceScorer final : public Scorer {
  public:
-  explicit SentenceScorer(backend::Backend& backend) : backend_(backend), kernel_(backend.ctc_loss()) {}
+  SentenceScorer(backend::Backend& backend, double time_slack)
+      : backend_(backend), kernel_(backend.ctc_loss()), slack_frames_(time_slack * io::kFramesPerSecond) {}
 
   void launch(const backend::Tensor& logits, const backend::Lengths& steps, const HostBatch& batch) override {
     Launched& one = waiting_.next();
     one.texts = batch.texts;
     one.steps = steps;
     backend_.to_channels_last(logits, one.logits);
-    kernel_->run(logits, &steps, batch.texts, one.losses, gradient_);
+    kernel_->run(logits, &steps, batch.texts, windows_of(batch), one.losses, gradient_);
   }
 
   Score read() override {
@@ -105,6 +106,18 @@ class SentenceScorer final : public Scorer {
     backend::Lengths steps;
     std::vector<std::vector<int>> texts;
   };
+  // Empty without slack, and for clips whose words' times are not known.
+  std::vector<std::vector<decoding::StepWindow>> windows_of(const HostBatch& batch) const {
+    std::vector<std::vector<decoding::StepWindow>> windows;
+    if (slack_frames_ <= 0) return windows;
+    for (const std::vector<WordSpan>& times : batch.symbol_times) {
+      std::vector<decoding::StepWindow>& own = windows.emplace_back();
+      for (const WordSpan& span : times)
+        own.push_back({static_cast<int>(std::floor(span.first - slack_frames_)),
+                       static_cast<int>(std::floor(span.last + slack_frames_))});
+    }
+    return windows;
+  }
   void add(const Launched& one, Score& score) {
     const std::vector<float> losses = backend_.values(one.losses), logits = backend_.values(one.logits);
     const auto padded = static_cast<size_t>(one.logits.shape[1]), symbols = static_cast<size_t>(one.logits.shape[2]);
@@ -122,6 +135,7 @@ class SentenceScorer final : public Scorer {
 
   backend::Backend& backend_;
   std::shared_ptr<backend::CtcLoss> kernel_;
+  double slack_frames_;
   Waiting<Launched> waiting_;
 };
 
@@ -136,7 +150,7 @@ Score& Score::operator+=(const Score& other) {
 }
 
 std::unique_ptr<Scorer> make_scorer(backend::Backend& backend, const models::LossSettings& loss, int labels) {
-  if (loss.kind == models::Loss::ctc) return std::make_unique<SentenceScorer>(backend);
+  if (loss.kind == models::Loss::ctc) return std::make_unique<SentenceScorer>(backend, loss.time_slack);
   return std::make_unique<WordScorer>(backend, loss.cross_entropy(), labels);
 }
 

@@ -222,5 +222,45 @@ TEST(CtcLoss, RefusesWhatDoesNotFit) {
   EXPECT_THROW(ctc_loss(logits, 3, Labels{1}, 0, std::span(gradient).first(9)), std::invalid_argument);
 }
 
+// Only the paths that read each label inside its window count.
+TEST(CtcLoss, WindowsKeepLabelsAtTheirTimes) {
+  const OwnClip clip = made_up_clip(7, 5, 3);
+  const std::vector<Labels> labels{{1, 2}};
+  const std::vector<std::vector<StepWindow>> windows{{{1, 2}, {2, 3}}};
+  const std::vector<int> lengths{5};
+  CtcBatch batch{clip.values, 5, 3, lengths, labels, 0, windows};
+  double right = 0;
+  for (int number = 0; number < 3 * 3 * 3 * 3 * 3; ++number) {
+    std::vector<int> path;
+    bool inside = true;
+    double log_probability = 0;
+    for (int t = 0, rest = number; t < 5; ++t, rest /= 3) {
+      const int symbol = rest % 3;
+      if (symbol > 0) inside = inside && t >= symbol && t <= symbol + 1;
+      log_probability += clip.values[static_cast<size_t>(t * 3 + symbol)];
+      path.push_back(symbol);
+    }
+    if (inside && reading_of(path, 0) == labels[0]) right += std::exp(log_probability);
+  }
+  std::vector<float> gradient(15);
+  EXPECT_NEAR(ctc_loss(batch, gradient)[0], -std::log(right), 1e-6);
+  for (size_t i = 0; i < gradient.size(); ++i) {
+    std::vector<float> moved = clip.values;
+    const auto loss = [&](float by) {
+      moved[i] = clip.values[i] + by;
+      CtcBatch other = batch;
+      other.logits = moved;
+      return ctc_loss(other)[0];
+    };
+    EXPECT_NEAR(gradient[i], (loss(1e-2f) - loss(-1e-2f)) / 2e-2, 1e-3) << i;
+  }
+  const std::vector<std::vector<StepWindow>> none{{{3, 4}, {0, 1}}};
+  batch.windows = none;
+  EXPECT_EQ(ctc_loss(batch)[0], std::numeric_limits<double>::infinity()) << "the second before the first";
+  const std::vector<std::vector<StepWindow>> few{{{0, 4}}};
+  batch.windows = few;
+  EXPECT_THROW(ctc_loss(batch), std::invalid_argument);
+}
+
 }  // namespace
 }  // namespace avsr::decoding

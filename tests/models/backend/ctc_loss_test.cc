@@ -44,7 +44,7 @@ TEST(CtcLoss, LossesAndGradientsAreThoseOfAllPaths) {
   const Texts texts{{1, 1}, {2, 1}, {}};
   const Tensor logits = testing::random_tensor(backend, {3, kSteps, kSymbols}, 1, 2);
   Tensor losses, dlogits = testing::filled(backend, logits.shape, std::numeric_limits<float>::infinity());
-  backend.ctc_loss()->run(logits, &lengths, texts, losses, dlogits);
+  backend.ctc_loss()->run(logits, &lengths, texts, {}, losses, dlogits);
 
   Doubles z = doubles(backend, logits);
   const auto run = [&] {
@@ -68,7 +68,7 @@ TEST(CtcLoss, ATextThatDoesNotFitTeachesNothing) {
   const Lengths lengths{2, 2};
   const Tensor logits = testing::random_tensor(backend, {2, 4, 3}, 1, 2);
   Tensor losses, dlogits;
-  backend.ctc_loss()->run(logits, &lengths, {{1, 1}, {1, 2}}, losses, dlogits);
+  backend.ctc_loss()->run(logits, &lengths, {{1, 1}, {1, 2}}, {}, losses, dlogits);
   EXPECT_EQ(backend.values(losses)[0], std::numeric_limits<float>::infinity()) << "a blank must part them";
   EXPECT_TRUE(std::isfinite(backend.values(losses)[1]));
   const std::vector<float> gradient = backend.values(dlogits);
@@ -82,7 +82,7 @@ TEST(CtcLoss, RefusesWhatDoesNotFit) {
   const Tensor logits = testing::random_tensor(backend, {2, 4, 3}, 1, 2);
   Tensor losses, dlogits;
   const auto run = [&](const Lengths& lengths, const Texts& texts) {
-    backend.ctc_loss()->run(logits, &lengths, texts, losses, dlogits);
+    backend.ctc_loss()->run(logits, &lengths, texts, {}, losses, dlogits);
   };
   EXPECT_THROW(run({4, 5}, {{1}, {2}}), std::invalid_argument);
   EXPECT_THROW(run({4, 4}, {{1}}), std::invalid_argument);

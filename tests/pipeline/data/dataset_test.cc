@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <limits>
 #include <map>
 #include <stdexcept>
@@ -74,6 +75,19 @@ TEST(Dataset, SentencesAreWholeAndHaveTexts) {
   }
   EXPECT_EQ(texts, (std::map<std::string, int>{
                        {"down in 29 frames", 12}, {"up in 29 frames", 12}, {"down up unheard in 50 frames", 1}}));
+
+  const auto sentence = std::find_if(dataset->samples().begin(), dataset->samples().end(),
+                                     [](const Sample& sample) { return sample.frames == 50; });
+  ASSERT_EQ(sentence->symbol_times.size(), sentence->text.size());
+  const auto expect_span = [&](size_t symbol, double first, double last) {
+    EXPECT_NEAR(sentence->symbol_times[symbol].first, 25 * first, 1e-9) << symbol;
+    EXPECT_NEAR(sentence->symbol_times[symbol].last, 25 * last, 1e-9) << symbol;
+  };
+  expect_span(0, 0.2, 0.25);  // "down" from 0.2 to 0.4 seconds, spelt evenly
+  expect_span(3, 0.35, 0.4);
+  expect_span(4, 0.4, 1.0);  // the space up to "up"
+  expect_span(5, 1.0, 1.1);
+  EXPECT_TRUE(dataset->samples()[0].symbol_times.empty()) << "a clip with a label: nobody knows when";
 
   settings.labels = {kBlankLabel, "u", "p", "up", " "};
   const auto other = Dataset::open(folder.path(), "train", settings);

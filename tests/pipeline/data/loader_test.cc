@@ -310,6 +310,9 @@ TEST_F(LoaderTest, SentencesRunAtOtherSpeeds) {
       EXPECT_GE(batch.frames[b], std::floor(sample.frames / 1.2));
       EXPECT_LE(batch.frames[b], std::ceil(sample.frames / 0.8));
       if (sample.frames == kSmallFrames) lengths.insert(batch.frames[b]);
+      for (size_t i = 0; i < sample.symbol_times.size(); ++i)  // they are as fast as the sentence, whose middle stays
+        EXPECT_NEAR((batch.symbol_times[b][i].first - batch.frames[b] / 2.0) * sample.frames,
+                    (sample.symbol_times[i].first - sample.frames / 2.0) * batch.frames[b], sample.frames);
     }
   EXPECT_GT(lengths.size(), 5u);
   settings_.training = false;
