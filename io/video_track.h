@@ -26,6 +26,9 @@ class VideoTrack {
   // Goes on to grid frame k, never backwards. False when k lies beyond the end.
   bool advance(int64_t k);
   void copy(uint8_t* out);  // the current grid frame: (height, width)
+  // The same as it was decoded, for those who want more of it than its grey levels.
+  const AVFrame& picture() const { return *current_.frame; }
+  Orientation orientation() const { return orientation_; }
 
   TrackDecoder& decoder() { return decoder_; }
 

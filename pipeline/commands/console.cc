@@ -10,7 +10,6 @@
 #include <cstring>
 #include <iostream>
 #include <memory>
-#include <string_view>
 #include <utility>
 
 #include "pipeline/progress.h"
@@ -20,18 +19,20 @@ namespace {
 
 // A signal handler can reach nothing else.
 std::atomic<bool> stop_requested{false};
-static_assert(std::atomic<bool>::is_always_lock_free);
+std::atomic<const char*> stop_text{""};
+static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<const char*>::is_always_lock_free);
 
 void request_stop(int signal) {
   stop_requested = true;
   std::signal(signal, SIG_DFL);
-  constexpr std::string_view kText = "\nstopping after this batch\n";
-  [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, kText.data(), kText.size());
+  for (const char* part : {"\n", stop_text.load(), "\n"}) [[maybe_unused]]
+    const ssize_t written = write(STDERR_FILENO, part, std::strlen(part));
 }
 
 }  // namespace
 
-const std::atomic<bool>& stop_on_signals() {
+const std::atomic<bool>& stop_on_signals(const char* what_happens) {
+  stop_text = what_happens;
   std::signal(SIGINT, request_stop);
   std::signal(SIGTERM, request_stop);
   return stop_requested;

@@ -9,8 +9,9 @@
 
 namespace avsr::pipeline {
 
-// Set by the first Ctrl-C or SIGTERM after this call, which says so; the second one ends the program at once.
-const std::atomic<bool>& stop_on_signals();
+// Set by the first Ctrl-C or SIGTERM after this call, which says what happens now; the second one ends the program at
+// once. what_happens: a text that lives as long as the program.
+const std::atomic<bool>& stop_on_signals(const char* what_happens = "stopping after this batch");
 
 // Lines on stdout, and on a terminal the running work's bar between them.
 Reporter console_reporter();

@@ -7,14 +7,20 @@
 #include <filesystem>
 #include <iostream>
 #include <optional>
-#include <set>
 
 #include "data_scripts/grid.h"
 #include "io/atomic_file.h"
+#include "io/checksum.h"
+#include "pipeline/batch/batch.h"
+#include "pipeline/batch/batch_display.h"
+#include "pipeline/batch/formats.h"
+#include "pipeline/batch/inputs.h"
+#include "pipeline/batch/pictures.h"
+#include "pipeline/batch/turns.h"
 #include "pipeline/commands/commands.h"
+#include "pipeline/commands/console.h"
 #include "pipeline/commands/options.h"
 #include "pipeline/device.h"
-#include "pipeline/progress.h"
 #include "pipeline/recognition/transcribe.h"
 #include "pipeline/recognition/transcript_score.h"
 
@@ -24,32 +30,20 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kScoreName = "score";  // .json, beside the transcripts
+constexpr const char* kModelEnding = ".safetensors";
 
 struct Wishes {
-  std::string out, formats = "txt,srt,json", face_model = preprocessing::kLandmarkModelPath;
-  std::vector<std::string> inputs;  // the model, then the files
+  std::string formats = "txt,srt,json", face_model = preprocessing::kLandmarkModelPath, shard;
+  std::vector<std::string> named;           // models, then inputs
+  std::vector<std::string> lists;           // of --list
+  std::vector<std::string> models, inputs;  // what is in these
   TranscribeSettings settings;
   std::optional<float> unknown_below;
   bool score = false;
+  PictureSettings pictures;
+  BatchSettings batch;
   DeviceChoice device;
 };
-
-// The name of a file need not be UTF-8, which JSON must be.
-std::string json_text(const nlohmann::json& json) {
-  return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
-}
-
-void write_transcript(const Transcript& transcript, const Wishes& wishes, const fs::path& stem) {
-  const std::vector<io::TimedWord> words = transcript.known_words();
-  for (const std::string& format : split_list(wishes.formats)) {
-    std::string text;
-    if (format == "txt") text = io::to_txt(words);
-    if (format == "srt") text = io::to_srt(words);
-    if (format == "vtt") text = io::to_vtt(words);
-    if (format == "json") text = json_text(to_json(transcript));
-    io::write_file_atomically(stem.string() + "." + format, text);
-  }
-}
 
 void print_transcript(const Transcript& transcript, const std::string& file) {
   std::string line;
@@ -68,94 +62,123 @@ void print_transcript(const Transcript& transcript, const std::string& file) {
                              transcript.frames);
 }
 
-void check_wishes(const Wishes& wishes) {
-  const std::set<std::string> known{"txt", "srt", "vtt", "json"};
-  if (split_list(wishes.formats).empty())
-    throw std::invalid_argument("--format is empty; the formats are txt, srt, vtt and json");
-  for (const std::string& format : split_list(wishes.formats))
-    if (!known.count(format))
+// The models stand first, and are recognised by their ending.
+void sort_named(Wishes& wishes) {
+  for (const std::string& name : wishes.named) {
+    const bool model = name.ends_with(kModelEnding);
+    if (model && !wishes.inputs.empty())
       throw std::invalid_argument(
-          fmt::format("there is no format '{}'; the formats are txt, srt, vtt and json", format));
-  if (wishes.inputs.size() < 2)
+          fmt::format("the model {} stands behind the input {}: models come first", name, wishes.inputs.back()));
+    (model ? wishes.models : wishes.inputs).push_back(name);
+  }
+  for (const std::string& list : wishes.lists) wishes.inputs.push_back(fmt::format("@{}", list));
+  if (wishes.models.empty() || wishes.inputs.empty())
     throw std::invalid_argument(
-        "expected a model and at least one media file, such as: avsr transcribe "
-        "run/audiovisual.safetensors talk.mp4 --out text");
+        fmt::format("expected a model (*{}) and at least one media file, folder or list, such as: avsr transcribe "
+                    "run/audiovisual.safetensors talk.mp4 --out text",
+                    kModelEnding));
+}
+
+void check_wishes(Wishes& wishes) {
+  sort_named(wishes);
+  wishes.batch.formats = split_list(wishes.formats);
+  if (wishes.pictures.overlay) wishes.batch.pictures.emplace_back(kOverlay);
+  if (wishes.pictures.page) wishes.batch.pictures.emplace_back(kPage);
+  wishes.batch.validate();
+  if (wishes.models.size() > 1) throw std::invalid_argument("expected one model; several at a time are not supported");
   if (wishes.settings.hop_frames < 1) throw std::invalid_argument("--hop must be at least 1 frame");
   if (wishes.settings.top < 0)
     throw std::invalid_argument(fmt::format("--top: expected 0 or more alternatives, got {}", wishes.settings.top));
-}
-
-// Where each file's transcript goes, without ending. Two inputs of one name would overwrite each other, and the score
-// has a name of its own.
-std::vector<fs::path> output_stems(const Wishes& wishes) {
-  const std::vector<std::string> formats = split_list(wishes.formats);
-  const bool score_taken = wishes.score && std::find(formats.begin(), formats.end(), "json") != formats.end();
-  std::set<std::string> taken;
-  std::vector<fs::path> stems;
-  for (size_t i = 1; i < wishes.inputs.size(); ++i) {
-    const std::string stem = fs::path(wishes.inputs[i]).stem().string();
-    if (score_taken && stem == kScoreName)
-      throw std::invalid_argument(
-          fmt::format("{}: its transcript and the score of --score would both be {}.json; rename it, or leave json out "
-                      "of --format",
-                      wishes.inputs[i], kScoreName));
-    std::string name = stem;
-    for (int n = 2; !taken.insert(name).second; ++n) name = fmt::format("{}-{}", stem, n);
-    stems.push_back(fs::path(wishes.out) / name);
+  const Shard ranks = launched_shard();
+  wishes.batch.shard = wishes.shard.empty() ? ranks : divided(parse_shard(wishes.shard), ranks);
+  wishes.device.local_rank = launched_local_rank();
+  if (wishes.score) {
+    wishes.batch.taken.emplace_back(fmt::format("{}{}", kScoreName, wishes.batch.shard.suffix()));
+    wishes.batch.overwrite = true;  // what is not transcribed now cannot be scored
   }
-  return stems;
 }
 
-// False: there is no reference beside the file.
-bool add_score(const Transcript& transcript, const std::string& file, TranscriptScore& score) {
-  const fs::path reference = fs::path(file).replace_extension(".align");
-  if (!fs::exists(reference)) return false;
-  score.add(data_scripts::read_align(reference), transcript.known_words(), transcript.seconds());
-  return true;
+// What decides how a transcript comes out, and so whether an old one is still right.
+nlohmann::json made_with(const Wishes& wishes) {
+  nlohmann::json models = nlohmann::json::array();
+  for (const std::string& path : wishes.models) {
+    const std::vector<uint8_t> bytes = io::read_binary_file(path);
+    models.push_back({{"file", fs::path(path).filename().string()},
+                      {"bytes", bytes.size()},
+                      {"crc32", fmt::format("{:08x}", io::crc32(std::as_bytes(std::span(bytes))))}});
+  }
+  return {{"models", models},
+          {"decoding", to_json(wishes.settings.decoding)},
+          {"hop_frames", wishes.settings.hop_frames},
+          {"top", wishes.settings.top},
+          {"allow_damaged", wishes.settings.allow_damaged},
+          {"precision", name_of(wishes.device.precision)},
+          {"face_model", fs::path(wishes.face_model).filename().string()}};
 }
 
-// "talk.mp4 at 0:12 of 4:05"; expected: 0 where the file does not say how long it is.
-std::string note_of(const std::string& file, int64_t frames, int64_t expected) {
-  const auto text = [](int64_t count) { return duration_text(static_cast<double>(count) / io::kFramesPerSecond); };
-  return fmt::format("{} at {}{}", file, text(frames), expected > 0 ? " of " + text(expected) : "");
-}
-
-int transcribe_all(Recognizer& recognizer, const Wishes& wishes, const std::vector<fs::path>& stems) {
-  std::shared_ptr<const preprocessing::FaceModel> face_model;
-  if (recognizer.streams() != models::Streams::audio && crop_rule_from_json(recognizer.rule().crop).needs_face_model())
-    face_model = preprocessing::FaceModel::load(wishes.face_model);
-  TranscriptScore score;
-  std::vector<std::string> failures;
-  int unscored = 0;
-  const auto files = static_cast<int64_t>(stems.size());
-  Progress progress("transcribe", "files", files);
-  for (int64_t i = 0; i < files; ++i) {
-    const std::string& file = wishes.inputs[static_cast<size_t>(i) + 1];
+// Word errors of the files that have a reference, NAME.align, beside them.
+class Scores {
+ public:
+  void add(const Transcript& transcript, const std::string& file) {
+    const fs::path reference = fs::path(file).replace_extension(".align");
     try {
-      const Transcript transcript =
-          transcribe_file(recognizer, face_model, file, wishes.settings, [&](int64_t frames, int64_t expected) {
-            progress.update(i, note_of(file, frames, expected),
-                            expected > 0 ? static_cast<double>(frames) / static_cast<double>(expected) : 0);
-          });
-      write_transcript(transcript, wishes, stems[static_cast<size_t>(i)]);
-      progress.interrupt();
-      print_transcript(transcript, file);
-      if (wishes.score && !add_score(transcript, file, score)) ++unscored;
+      if (fs::exists(reference))
+        return score_.add(data_scripts::read_align(reference), transcript.known_words(), transcript.seconds());
+      ++unscored_;
     } catch (const std::exception& error) {
-      failures.push_back(error.what());
-      progress.interrupt();
-      std::cerr << fmt::format("avsr transcribe: {}\n", error.what());
+      ++unscored_;
+      std::cerr << fmt::format("avsr transcribe: not scored: {}\n", error.what());
     }
-    progress.update(i + 1);
   }
-  progress.finish();
-  if (unscored > 0) std::cerr << fmt::format("avsr transcribe: {} files have no .align and are not scored\n", unscored);
-  if (wishes.score && score.files() > 0) {
-    std::cout << score.text() << "\n";
-    io::write_file_atomically((fs::path(wishes.out) / kScoreName).string() + ".json", score.json().dump(2) + "\n");
+  void finish(const Wishes& wishes) const {
+    if (unscored_ > 0)
+      std::cerr << fmt::format("avsr transcribe: {} files have no .align that can be read and are not scored\n",
+                               unscored_);
+    if (score_.files() == 0) return;
+    std::cout << score_.text() << "\n";
+    const std::string name = fmt::format("{}{}.json", kScoreName, wishes.batch.shard.suffix());
+    io::write_file_atomically((fs::path(wishes.batch.out) / name).string(), score_.json().dump(2) + "\n");
   }
-  if (!failures.empty()) std::cerr << fmt::format("avsr transcribe: {} of {} files failed\n", failures.size(), files);
-  return failures.empty() ? 0 : 1;
+
+ private:
+  TranscriptScore score_;
+  int64_t unscored_ = 0;
+};
+
+int transcribe_all(Recognizer& recognizer, const InputList& inputs, const Wishes& wishes, const Arguments& arguments) {
+  PictureSettings pictures = wishes.pictures;
+  std::shared_ptr<const preprocessing::FaceModel>& face_model = pictures.face_model;
+  if (recognizer.streams() != models::Streams::audio) pictures.crop = crop_rule_from_json(recognizer.rule().crop);
+  if (pictures.crop && pictures.crop->needs_face_model())
+    face_model = preprocessing::FaceModel::load(wishes.face_model);
+  Turns turns;
+  recognizer.compute_through([&turns](const std::function<void()>& work) { turns.run(work); });
+  Scores scores;
+  BatchWork work;
+  work.transcribe = [&](const std::string& path, const FileTick& tick) {
+    return transcribe_file(recognizer, face_model, path, wishes.settings, tick);
+  };
+  work.draw = [&](const Transcript& transcript, const std::string& stem) {
+    return draw_pictures(transcript, stem, pictures);
+  };
+  work.made = [&](const Transcript& transcript, const InputFile& file) {
+    print_transcript(transcript, file.path);
+    if (wishes.score) scores.add(transcript, file.path);
+  };
+  work.failed = [](const Failure& failure) {
+    std::cerr << fmt::format("avsr transcribe: {}: {}\n", failure.file, failure.found);
+  };
+  const std::atomic<bool>& stop = stop_on_signals("finishing the files under way; once more ends at once");
+  const Summary summary = run_batch(inputs, wishes.batch, work, turns, stop);
+  if (wishes.score) scores.finish(wishes);
+  std::cout.flush();
+  std::cerr << closing_text(summary, wishes.batch.out);
+  if (const Shard& shard = summary.shard; shard.of > 1) {
+    if (const auto all = merge_when_complete(wishes.batch.out, shard.of))
+      std::cerr << fmt::format("all {} shards have ended: {}", shard.of, closing_text(*all, wishes.batch.out));
+  }
+  if (summary.state == "interrupted") return interrupted("transcribe", arguments);
+  return summary.failures.empty() ? 0 : 1;
 }
 
 }  // namespace
@@ -165,41 +188,53 @@ int run_transcribe(const Arguments& arguments) {
   Wishes wishes;
   float unknown_below = 0;
   po::options_description options("Options");
-  options.add_options()("out", po::value(&wishes.out)->required(), "folder for the results, NAME.txt and so on")(
-      "format", po::value(&wishes.formats)->default_value(wishes.formats), "of txt, srt, vtt, json")(
+  options.add_options()("out", po::value(&wishes.batch.out)->required(), "folder for the results, NAME.txt and so on")(
+      "format", po::value(&wishes.formats)->default_value(wishes.formats), "of txt, srt, vtt, tsv, json, textgrid")(
+      "overlay", po::bool_switch(&wishes.pictures.overlay),
+      "NAME.overlay.mp4 too: the words, the mouth's box and the confidence drawn on the video")(
+      "html", po::bool_switch(&wishes.pictures.page), "NAME.html too: a page with a player and words to click on")(
+      "list", po::value(&wishes.lists)->composing(), "a file with one input a line; also @FILE in place of an input")(
+      "jobs", po::value(&wishes.batch.jobs)->default_value(0), "files at a time; 0: as many as cores")(
+      "shard", po::value(&wishes.shard), "i/n: only the i-th of n shares of the files, for n machines")(
+      "overwrite", po::bool_switch(&wishes.batch.overwrite), "make again what an earlier run has finished")(
       "top", po::value(&wishes.settings.top)->default_value(3), "alternatives for each word (json)")(
       "hop", po::value(&wishes.settings.hop_frames)->default_value(2), "frames between windows")(
       "unknown-below", po::value(&unknown_below),
       "probability under which a word is unknown (default: as chosen on validation, in the model)")(
       "allow-damaged", po::bool_switch(&wishes.settings.allow_damaged),
       "transcribe what can be read of a damaged file")(
-      "score", po::bool_switch(&wishes.score), "compare with NAME.align beside each file (GRID): word error rate")(
+      "score", po::bool_switch(&wishes.score),
+      "compare with NAME.align beside each file (GRID): word error rate; makes all files again")(
       "face-model", po::value(&wishes.face_model)->default_value(wishes.face_model), "dlib's 68 landmarks");
   add_device_options(options, wishes.device);
   options.add_options()("help,h", "this text");
   po::options_description hidden;
-  hidden.add_options()("inputs", po::value(&wishes.inputs), "");
+  hidden.add_options()("inputs", po::value(&wishes.named), "");
   po::positional_options_description positions;
   positions.add("inputs", -1);
   const Parsed parsed = parse_options(
       arguments, options, hidden, positions,
-      "avsr transcribe MODEL FILE… --out DIR\n\nSlides a word model over each video (or sound file, for an audio "
-      "model) "
-      "and writes the words with their times.\nOther files go on when one fails; the exit code then is 1. A model "
-      "trained "
-      "with network.word_boundary is refused: nobody\nknows in a recording where its words are.",
-      "avsr transcribe run/audiovisual.safetensors talk.mp4 --out text");
+      "avsr transcribe MODEL INPUT… --out DIR\n\nWrites what is said in media files, with times. An input is a video "
+      "or sound file, a folder (with all below it),\na pattern in quotes, or @LIST. Results lie in DIR as the inputs "
+      "lie in their folder, and DIR/summary.json tells what\nbecame of each file. Run again, it goes on: finished "
+      "files "
+      "are skipped unless they, the models or the settings have\nchanged. Other files go on when one fails; the exit "
+      "code then is 1. mpirun and srun share the files among their\nranks. All of it: docs/transcription.md. A model "
+      "trained with network.word_boundary is refused: nobody knows in a\nrecording where its words are.",
+      "avsr transcribe run/audiovisual.safetensors talk.mp4 --out text\n  avsr transcribe run/audiovisual.safetensors "
+      "talks/ 'more/*.mkv' --out text --format srt,json,textgrid\n  avsr transcribe run/audio.safetensors @files.txt "
+      "--out text --shard 2/4");
   if (parsed.help) return 0;
   check_wishes(wishes);
-  const std::vector<fs::path> stems = output_stems(wishes);
-  io::require_output_folder(wishes.out);
+  io::require_output_folder(wishes.batch.out);
   const auto backend = open_device_aloud(wishes.device);
-  Recognizer recognizer(*backend, wishes.inputs[0]);
+  Recognizer recognizer(*backend, wishes.models[0]);
   static_cast<void>(window_settings(recognizer, wishes.settings.hop_frames));  // refused before any file is opened
   wishes.settings.decoding = decoding_from_json(recognizer.decoding());
   if (parsed.has("unknown-below")) wishes.settings.decoding.unknown_below = unknown_below;
   wishes.settings.decoding.validate();
-  return transcribe_all(recognizer, wishes, stems);
+  wishes.batch.made_with = made_with(wishes);
+  return transcribe_all(recognizer, find_inputs(wishes.inputs, wishes.batch.out), wishes, arguments);
 }
 
 }  // namespace avsr::pipeline

@@ -81,8 +81,14 @@ std::vector<float> Recognizer::probabilities(const std::vector<Stretch>& windows
 std::vector<float> Recognizer::probabilities(const HostBatch& batch) {
   if (sentences()) throw std::logic_error(fmt::format("[recognizer] {} has no probabilities of words", path_));
   backend::Lengths steps;
-  const backend::Tensor& logits = network_->forward(inputs_->upload(batch), models::Mode::inference, 0, steps);
-  return probabilities_of(backend_.values(logits), logits.shape, steps, file_.averaging);
+  backend::Shape shape;
+  std::vector<float> values;
+  run_([&] {
+    const backend::Tensor& logits = network_->forward(inputs_->upload(batch), models::Mode::inference, 0, steps);
+    shape = logits.shape;
+    values = backend_.values(logits);
+  });
+  return probabilities_of(values, shape, steps, file_.averaging);
 }
 
 SymbolProbabilities Recognizer::symbol_probabilities(const std::vector<Stretch>& clips) {
@@ -93,10 +99,12 @@ SymbolProbabilities Recognizer::symbol_probabilities(const std::vector<Stretch>&
 SymbolProbabilities Recognizer::symbol_probabilities(const HostBatch& batch) {
   if (!sentences()) throw std::logic_error(fmt::format("[recognizer] {} has no probabilities of symbols", path_));
   SymbolProbabilities result;
-  const backend::Tensor& logits = network_->forward(inputs_->upload(batch), models::Mode::inference, 0, result.steps);
-  result.padded_steps = static_cast<int>(logits.shape[1]);
-  result.symbols = static_cast<int>(logits.shape[2]);
-  result.values = backend_.values(logits);
+  run_([&] {
+    const backend::Tensor& logits = network_->forward(inputs_->upload(batch), models::Mode::inference, 0, result.steps);
+    result.padded_steps = static_cast<int>(logits.shape[1]);
+    result.symbols = static_cast<int>(logits.shape[2]);
+    result.values = backend_.values(logits);
+  });
   const auto row = static_cast<size_t>(result.symbols);
   std::vector<double> logarithms(row);
   for (size_t i = 0; i < result.values.size(); i += row) {

@@ -1,6 +1,7 @@
 // A trained model in use: prepared windows in, probabilities of its labels out.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <span>
@@ -53,6 +54,10 @@ class Recognizer {
   // Throws std::runtime_error with both sides when clips prepared as `crop` (dataset.json) do not suit this model.
   void check_crop(const nlohmann::json& crop, const std::string& data) const;
 
+  // Brings what touches the device to another thread: `run` calls its argument once, there, and returns when that is
+  // done. Then several threads may ask at a time. Default: the thread that asks.
+  void compute_through(std::function<void(const std::function<void()>&)> run) { run_ = std::move(run); }
+
   // Windows of prepared clips: mouth crops of the stored size and frames * 640 samples each (cut_stretch makes them).
   // Returns (B, V), row-major. Crops, scales and normalises as in evaluation.
   std::vector<float> probabilities(const std::vector<Stretch>& windows);
@@ -77,6 +82,7 @@ class Recognizer {
   std::unique_ptr<models::Network> network_;
   std::unique_ptr<BatchWriter> writer_;
   std::unique_ptr<DeviceBatch> inputs_;
+  std::function<void(const std::function<void()>&)> run_ = [](const std::function<void()>& work) { work(); };
 };
 
 // (B, T, V) logits with valid steps (B) -> (B, V) probabilities; only the steps that count are averaged.

@@ -33,6 +33,8 @@ const std::vector<Room>& rooms() {
       {"pipeline/evaluation/",
        {"pipeline/evaluation/", "pipeline/recognition/", "pipeline/data/", "pipeline/*", "eval/", "decoding/",
         "models/", "preprocessing/", "io/", "data_scripts/"}},
+      {"pipeline/batch/",
+       {"pipeline/batch/", "pipeline/recognition/", "pipeline/data/", "pipeline/*", "preprocessing/", "io/"}},
       {"pipeline/recognition/",
        {"pipeline/recognition/", "pipeline/data/", "pipeline/*", "eval/", "decoding/", "models/", "preprocessing/",
         "io/"}},

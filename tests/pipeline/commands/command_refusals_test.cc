@@ -54,13 +54,16 @@ TEST(CommandRefusals, AFileInPlaceOfTheOutputFolderIsNoticedFirst) {
   EXPECT_THAT(transcribe_with({"a.mp4", "--out", "/proc"}).failure, HasSubstr("/proc"));
 }
 
-TEST(CommandRefusals, TheScoreKeepsItsName) {
+TEST(CommandRefusals, ModelsComeFirstAndSharesAreWrittenIOfN) {
   const io::TemporaryFolder folder;
-  const Arguments scored{"deep/score.mp4", "--score", "--out", folder / "text"};
-  EXPECT_THAT(transcribe_with(scored).misuse, AllOf(HasSubstr("deep/score.mp4"), HasSubstr("score.json")));
-  Arguments without = scored;
-  without.insert(without.end(), {"--format", "txt,srt"});
-  EXPECT_THAT(transcribe_with(without).failure, HasSubstr("absent.safetensors")) << "the next thing that it looks at";
+  EXPECT_THAT(transcribe_with({"a.mp4", "late.safetensors", "--out", folder / "text"}).misuse,
+              AllOf(HasSubstr("late.safetensors"), HasSubstr("a.mp4"), HasSubstr("models come first")));
+  EXPECT_THAT(transcribe_with({"--out", folder / "text"}).misuse, HasSubstr("at least one media file"));
+  EXPECT_THAT(transcribe_with({"a.mp4", "--shard", "5/4", "--out", folder / "text"}).misuse,
+              HasSubstr("--shard: expected i/n"));
+  EXPECT_THAT(transcribe_with({"a.mp4", "--jobs", "-2", "--out", folder / "text"}).misuse,
+              HasSubstr("--jobs: expected 0 to 1024, got -2"));
+  EXPECT_FALSE(std::filesystem::exists(folder / "text"));
 }
 
 }  // namespace

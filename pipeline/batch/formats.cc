@@ -1,0 +1,60 @@
+#include "pipeline/batch/formats.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <map>
+#include <stdexcept>
+#include <vector>
+
+#include "io/text_grid.h"
+#include "pipeline/batch/json_text.h"
+
+namespace avsr::pipeline {
+namespace {
+
+// Two faces speak at the same time, and the intervals of a tier cannot: each face has tiers of its own.
+std::string text_grid_of(const Transcript& transcript) {
+  std::map<int, std::vector<io::TimedWord>> words, segments;
+  words[kNoFace];
+  for (const SpokenWord& spoken : transcript.words)
+    if (!spoken.unknown) words[spoken.face].push_back(spoken.word);
+  for (const Segment& segment : transcript.segments)
+    segments[segment.face].push_back({segment.text, segment.start_seconds, segment.end_seconds, 1});
+  if (words.size() > 1 && words[kNoFace].empty()) words.erase(kNoFace);
+  std::vector<io::IntervalTier> tiers;
+  for (const auto& [face, said] : words) {
+    const std::string of = face == kNoFace ? "" : fmt::format(" (face {})", face);
+    tiers.push_back({fmt::format("words{}", of), io::one_after_the_other(said)});
+    std::vector<io::TimedText> spans = io::one_after_the_other(segments[face]);
+    tiers.push_back({fmt::format("segments{}", of), spans.empty() ? io::captions_of(said) : spans});
+  }
+  return io::to_text_grid(tiers, transcript.seconds());
+}
+
+}  // namespace
+
+std::span<const TextFormat> text_formats() {
+  static const std::vector<TextFormat> formats{
+      {"txt", ".txt", [](const Transcript& t) { return io::to_txt(t.known_words()); }},
+      {"srt", ".srt", [](const Transcript& t) { return io::to_srt(t.known_words()); }},
+      {"vtt", ".vtt", [](const Transcript& t) { return io::to_vtt(t.known_words()); }},
+      {"tsv", ".tsv", [](const Transcript& t) { return io::to_tsv(t.known_words()); }},
+      {"json", ".json", [](const Transcript& t) { return json_text(to_json(t)); }},
+      {"textgrid", ".TextGrid", text_grid_of},
+  };
+  return formats;
+}
+
+const TextFormat& text_format(const std::string& name) {
+  std::vector<std::string> known;
+  for (const TextFormat& format : text_formats()) {
+    if (format.name == name) return format;
+    known.push_back(format.name);
+  }
+  throw std::invalid_argument(
+      fmt::format("--format: there is no '{}'; the formats are {}", name, fmt::join(known, ", ")));
+}
+
+}  // namespace avsr::pipeline
