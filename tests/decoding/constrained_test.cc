@@ -47,7 +47,7 @@ TEST(Constrained, IsTheBestAllowedText) {
 
 TEST(Constrained, ASentenceIsFoundWhereverThereIsRoom) {
   const Symbols letters = Symbols::of_characters(" abcdefghijklmnopqrstuvwxyz");
-  const Constraint grid(read_grammar(AVSR_SOURCE_DIR "/tests/decoding/grid.grammar"), letters);
+  const Constraint grid(read_grammar(AVSR_SOURCE_DIR "/recipes/grid.grammar"), letters);
   const int fewest = grid.fewest_steps(Constraint::kStart, true);
   EXPECT_EQ(fewest, 20);  // "bin red at a one now", no letter twice in a row
   for (unsigned seed = 0; seed < 6; ++seed)

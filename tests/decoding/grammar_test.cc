@@ -38,7 +38,7 @@ std::string failure_in(const std::string& text) {
 }
 
 TEST(Grammar, OfGridHas64000Sentences) {
-  const WordGraph graph = read_grammar(AVSR_SOURCE_DIR "/tests/decoding/grid.grammar");
+  const WordGraph graph = read_grammar(AVSR_SOURCE_DIR "/recipes/grid.grammar");
   EXPECT_EQ(graph.words.size(), 51u);
   EXPECT_EQ(graph.states.size(), 7u);
   double ways = 1;
