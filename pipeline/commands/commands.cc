@@ -14,6 +14,7 @@ std::span<const Command> all_commands() {
       Command{"evaluate", "accuracy of models on a split, clean and in noise", run_evaluate, true},
       Command{"compare", "what changed between two evaluations, and whether by more than chance", run_compare, false},
       Command{"transcribe", "videos -> text, times and subtitles", run_transcribe, true},
+      Command{"align", "when each word of a known text was said in a media file", run_align, true},
       Command{"inspect", "say what a model, a media file or a prepared folder is", run_inspect, false},
       Command{"extract", "a layer's features of every clip -> NumPy arrays or safetensors", run_extract, true},
       Command{"compact", "a model with weights of 8 bits, a quarter as large", run_compact, false},

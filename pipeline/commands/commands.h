@@ -19,6 +19,7 @@ int run_cross_validate(const Arguments& arguments);
 int run_evaluate(const Arguments& arguments);
 int run_compare(const Arguments& arguments);
 int run_transcribe(const Arguments& arguments);
+int run_align(const Arguments& arguments);
 int run_inspect(const Arguments& arguments);
 int run_import(const Arguments& arguments);
 int run_compact(const Arguments& arguments);

@@ -20,8 +20,8 @@
 #include "pipeline/commands/commands.h"
 #include "pipeline/commands/console.h"
 #include "pipeline/commands/options.h"
+#include "pipeline/commands/transcribe_options.h"
 #include "pipeline/device.h"
-#include "pipeline/recognition/transcribe.h"
 #include "pipeline/recognition/transcript_score.h"
 
 namespace avsr::pipeline {
@@ -33,12 +33,12 @@ constexpr const char* kScoreName = "score";  // .json, beside the transcripts
 constexpr const char* kModelEnding = ".safetensors";
 
 struct Wishes {
-  std::string formats = "txt,srt,json", face_model = preprocessing::kLandmarkModelPath, shard;
+  std::string formats = "txt,srt,json", shard;
   std::vector<std::string> named;           // models, then inputs
   std::vector<std::string> lists;           // of --list
   std::vector<std::string> models, inputs;  // what is in these
+  TranscribeOptions transcribe;
   TranscribeSettings settings;
-  std::optional<float> unknown_below;
   bool score = false;
   PictureSettings pictures;
   BatchSettings batch;
@@ -85,10 +85,6 @@ void check_wishes(Wishes& wishes) {
   if (wishes.pictures.overlay) wishes.batch.pictures.emplace_back(kOverlay);
   if (wishes.pictures.page) wishes.batch.pictures.emplace_back(kPage);
   wishes.batch.validate();
-  if (wishes.models.size() > 1) throw std::invalid_argument("expected one model; several at a time are not supported");
-  if (wishes.settings.hop_frames < 1) throw std::invalid_argument("--hop must be at least 1 frame");
-  if (wishes.settings.top < 0)
-    throw std::invalid_argument(fmt::format("--top: expected 0 or more alternatives, got {}", wishes.settings.top));
   const Shard ranks = launched_shard();
   wishes.batch.shard = wishes.shard.empty() ? ranks : divided(parse_shard(wishes.shard), ranks);
   wishes.device.local_rank = launched_local_rank();
@@ -98,22 +94,24 @@ void check_wishes(Wishes& wishes) {
   }
 }
 
+nlohmann::json fingerprint(const std::string& path) {
+  const std::vector<uint8_t> bytes = io::read_binary_file(path);
+  return {{"file", fs::path(path).filename().string()},
+          {"bytes", bytes.size()},
+          {"crc32", fmt::format("{:08x}", io::crc32(std::as_bytes(std::span(bytes))))}};
+}
+
 // What decides how a transcript comes out, and so whether an old one is still right.
 nlohmann::json made_with(const Wishes& wishes) {
-  nlohmann::json models = nlohmann::json::array();
-  for (const std::string& path : wishes.models) {
-    const std::vector<uint8_t> bytes = io::read_binary_file(path);
-    models.push_back({{"file", fs::path(path).filename().string()},
-                      {"bytes", bytes.size()},
-                      {"crc32", fmt::format("{:08x}", io::crc32(std::as_bytes(std::span(bytes))))}});
-  }
-  return {{"models", models},
-          {"decoding", to_json(wishes.settings.decoding)},
-          {"hop_frames", wishes.settings.hop_frames},
-          {"top", wishes.settings.top},
-          {"allow_damaged", wishes.settings.allow_damaged},
+  nlohmann::json files = nlohmann::json::array();
+  for (const std::string& path : wishes.models) files.push_back(fingerprint(path));
+  const DecodingFiles& decoding = wishes.settings.sentences.files;
+  for (const fs::path& path : {decoding.words, decoding.grammar, decoding.language_model})
+    if (!path.empty()) files.push_back(fingerprint(path.string()));
+  return {{"models", files},
+          {"settings", to_json(wishes.settings)},
           {"precision", name_of(wishes.device.precision)},
-          {"face_model", fs::path(wishes.face_model).filename().string()}};
+          {"face_model", fs::path(wishes.transcribe.face_model).filename().string()}};
 }
 
 // Word errors of the files that have a reference, NAME.align, beside them.
@@ -145,18 +143,18 @@ class Scores {
   int64_t unscored_ = 0;
 };
 
-int transcribe_all(Recognizer& recognizer, const InputList& inputs, const Wishes& wishes, const Arguments& arguments) {
+int transcribe_all(const OpenTranscriber& opened, const InputList& inputs, const Wishes& wishes,
+                   const Arguments& arguments) {
   PictureSettings pictures = wishes.pictures;
-  std::shared_ptr<const preprocessing::FaceModel>& face_model = pictures.face_model;
-  if (recognizer.streams() != models::Streams::audio) pictures.crop = crop_rule_from_json(recognizer.rule().crop);
-  if (pictures.crop && pictures.crop->needs_face_model())
-    face_model = preprocessing::FaceModel::load(wishes.face_model);
+  pictures.crop = opened.transcriber().models().crop();
+  pictures.face_model = opened.face_model();
   Turns turns;
-  recognizer.compute_through([&turns](const std::function<void()>& work) { turns.run(work); });
+  for (const auto& recognizer : opened.recognizers())
+    recognizer->compute_through([&turns](const std::function<void()>& work) { turns.run(work); });
   Scores scores;
   BatchWork work;
   work.transcribe = [&](const std::string& path, const FileTick& tick) {
-    return transcribe_file(recognizer, face_model, path, wishes.settings, tick);
+    return opened.transcriber().transcribe(path, tick);
   };
   work.draw = [&](const Transcript& transcript, const std::string& stem) {
     return draw_pictures(transcript, stem, pictures);
@@ -186,7 +184,6 @@ int transcribe_all(Recognizer& recognizer, const InputList& inputs, const Wishes
 int run_transcribe(const Arguments& arguments) {
   namespace po = boost::program_options;
   Wishes wishes;
-  float unknown_below = 0;
   po::options_description options("Options");
   options.add_options()("out", po::value(&wishes.batch.out)->required(), "folder for the results, NAME.txt and so on")(
       "format", po::value(&wishes.formats)->default_value(wishes.formats), "of txt, srt, vtt, tsv, json, textgrid")(
@@ -197,15 +194,9 @@ int run_transcribe(const Arguments& arguments) {
       "jobs", po::value(&wishes.batch.jobs)->default_value(0), "files at a time; 0: as many as cores")(
       "shard", po::value(&wishes.shard), "i/n: only the i-th of n shares of the files, for n machines")(
       "overwrite", po::bool_switch(&wishes.batch.overwrite), "make again what an earlier run has finished")(
-      "top", po::value(&wishes.settings.top)->default_value(3), "alternatives for each word (json)")(
-      "hop", po::value(&wishes.settings.hop_frames)->default_value(2), "frames between windows")(
-      "unknown-below", po::value(&unknown_below),
-      "probability under which a word is unknown (default: as chosen on validation, in the model)")(
-      "allow-damaged", po::bool_switch(&wishes.settings.allow_damaged),
-      "transcribe what can be read of a damaged file")(
       "score", po::bool_switch(&wishes.score),
-      "compare with NAME.align beside each file (GRID): word error rate; makes all files again")(
-      "face-model", po::value(&wishes.face_model)->default_value(wishes.face_model), "dlib's 68 landmarks");
+      "compare with NAME.align beside each file (GRID): word error rate; makes all files again");
+  add_transcribe_options(options, wishes.transcribe);
   add_device_options(options, wishes.device);
   options.add_options()("help,h", "this text");
   po::options_description hidden;
@@ -214,27 +205,28 @@ int run_transcribe(const Arguments& arguments) {
   positions.add("inputs", -1);
   const Parsed parsed = parse_options(
       arguments, options, hidden, positions,
-      "avsr transcribe MODEL INPUT… --out DIR\n\nWrites what is said in media files, with times. An input is a video "
+      "avsr transcribe MODEL… INPUT… --out DIR\n\nWrites what is said in media files, with times. An input is a video "
       "or sound file, a folder (with all below it),\na pattern in quotes, or @LIST. Results lie in DIR as the inputs "
       "lie in their folder, and DIR/summary.json tells what\nbecame of each file. Run again, it goes on: finished "
       "files "
       "are skipped unless they, the models or the settings have\nchanged. Other files go on when one fails; the exit "
-      "code then is 1. mpirun and srun share the files among their\nranks. All of it: docs/transcription.md. A model "
+      "code then is 1. mpirun and srun share the files among their\nranks. All of it: docs/transcription.md. Of an "
+      "audio, a\nvideo and an audiovisual model of one training, given together, the one answers that can: "
+      "docs/transcripts.md. A model "
       "trained with network.word_boundary is refused: nobody knows in a\nrecording where its words are.",
-      "avsr transcribe run/audiovisual.safetensors talk.mp4 --out text\n  avsr transcribe run/audiovisual.safetensors "
+      "avsr transcribe run/audiovisual.safetensors talk.mp4 --out text\n  avsr transcribe run/*.safetensors talk.mp4 "
+      "--out "
+      "text --sync auto\n  avsr transcribe run/audiovisual.safetensors "
       "talks/ 'more/*.mkv' --out text --format srt,json,textgrid\n  avsr transcribe run/audio.safetensors @files.txt "
       "--out text --shard 2/4");
   if (parsed.help) return 0;
+  wishes.settings = chosen_settings(parsed, wishes.transcribe);
   check_wishes(wishes);
   io::require_output_folder(wishes.batch.out);
   const auto backend = open_device_aloud(wishes.device);
-  Recognizer recognizer(*backend, wishes.models[0]);
-  static_cast<void>(window_settings(recognizer, wishes.settings.hop_frames));  // refused before any file is opened
-  wishes.settings.decoding = decoding_from_json(recognizer.decoding());
-  if (parsed.has("unknown-below")) wishes.settings.decoding.unknown_below = unknown_below;
-  wishes.settings.decoding.validate();
+  const OpenTranscriber opened(*backend, wishes.models, wishes.transcribe.face_model, wishes.settings);
   wishes.batch.made_with = made_with(wishes);
-  return transcribe_all(recognizer, find_inputs(wishes.inputs, wishes.batch.out), wishes, arguments);
+  return transcribe_all(opened, find_inputs(wishes.inputs, wishes.batch.out), wishes, arguments);
 }
 
 }  // namespace avsr::pipeline

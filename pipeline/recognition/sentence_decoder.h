@@ -28,6 +28,7 @@ class SentenceDecoder {
   explicit SentenceDecoder(const std::vector<std::string>& labels, const DecodingFiles& files = {});
 
   const decoding::Symbols& symbols() const { return symbols_; }
+  std::optional<int> separator() const { return separator_; }  // none: each symbol is a word
   bool constrained() const { return constraint_.has_value(); }
   bool has_language_model() const { return language_.has_value(); }
 

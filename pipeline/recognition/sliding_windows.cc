@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <stdexcept>
 
 namespace avsr::pipeline {
@@ -12,11 +11,12 @@ void WindowSettings::validate() const {
   if (window_frames < 1 || hop_frames < 1 || batch < 1 || labels < 1)
     throw std::invalid_argument(fmt::format("[windows] window {}, hop {}, batch {}, labels {}: all must be positive",
                                             window_frames, hop_frames, batch, labels));
-  if (!video && !audio) throw std::invalid_argument("[windows] neither video nor audio is wanted");
+  if (!models.wanted().video && !models.wanted().audio)
+    throw std::invalid_argument("[windows] expected at least one model, got none");
 }
 
 SlidingWindows::SlidingWindows(const WindowSettings& settings, ClassifyWindows classify)
-    : settings_(settings), classify_(std::move(classify)) {
+    : settings_(settings), classify_(std::move(classify)), buffer_(settings.available) {
   settings_.validate();
 }
 
@@ -26,113 +26,78 @@ double SlidingWindows::start_seconds(int window) const {
 }
 
 double SlidingWindows::end_seconds(int window) const {
-  const double middle = static_cast<double>(window) * settings_.hop_frames + 0.5, end = static_cast<double>(frames_);
+  const double middle = static_cast<double>(window) * settings_.hop_frames + 0.5, end = static_cast<double>(frames());
   return (single_ ? end : std::min(end, middle + 0.5 * settings_.hop_frames)) / io::kFramesPerSecond;
 }
 
 void SlidingWindows::push(int frames, const io::Frames& mouth, std::span<const uint8_t> face,
                           std::span<const float> audio) {
-  if (settings_.video && (mouth.count != frames || static_cast<int>(face.size()) != frames))
-    throw std::invalid_argument(fmt::format("[windows] expected {} crops, got {}", frames, mouth.count));
-  if (settings_.audio && audio.size() != static_cast<size_t>(frames) * io::kSamplesPerFrame)
-    throw std::invalid_argument(
-        fmt::format("[windows] expected {} samples, got {}", frames * io::kSamplesPerFrame, audio.size()));
-  if (settings_.video) {
-    height_ = mouth.height;
-    width_ = mouth.width;
-    pixels_.insert(pixels_.end(), mouth.pixels.begin(), mouth.pixels.end());
-    face_.insert(face_.end(), face.begin(), face.end());
-  }
-  if (settings_.audio) samples_.insert(samples_.end(), audio.begin(), audio.end());
-  frames_ += frames;
+  buffer_.push(frames, mouth, face, audio);
   make_windows(false);
 }
 
 void SlidingWindows::finish() {
-  single_ = frames_ > 0 && frames_ <= settings_.window_frames;
+  single_ = frames() > 0 && frames() <= settings_.window_frames;
   if (single_)
-    make_window(frames_ / 2);
+    make_window(frames() / 2);
   else
     make_windows(true);
-  classify_batch();
+  for (const models::Streams streams : {models::Streams::audio, models::Streams::video, models::Streams::audiovisual})
+    classify(streams);
+}
+
+// Frames on each side of its middle that a window depends on.
+int SlidingWindows::reach() const {
+  const bool looks_for_sound = settings_.models.video && settings_.models.wanted().audio;
+  return std::max(settings_.window_frames / 2, looks_for_sound ? settings_.sound_frames : 0);
 }
 
 void SlidingWindows::make_windows(bool at_end) {
-  if (frames_ <= settings_.window_frames) return;  // it may stay that short
-  const int half = settings_.window_frames / 2;
-  for (; next_ < frames_ && (at_end || next_ + half < frames_); next_ += settings_.hop_frames) make_window(next_);
-  drop_old();
+  if (frames() <= settings_.window_frames) return;  // it may stay that short
+  for (; next_ < frames() && (at_end || next_ + reach() < frames()); next_ += settings_.hop_frames) make_window(next_);
+  buffer_.drop_before(next_ - reach());
 }
 
 void SlidingWindows::make_window(int64_t middle) {
   const int64_t window = single_ ? 0 : middle / settings_.hop_frames;
-  if (present(middle)) {
-    batch_.push_back(cut(middle));
-    batch_windows_.push_back(window);
-  }
+  const Answer answer = settings_.models.answer(evidence(middle));
+  answers_.push_back(answer);
   probabilities_.resize(static_cast<size_t>(window + 1) * settings_.labels, 0.f);
-  if (static_cast<int>(batch_.size()) == settings_.batch) classify_batch();
-}
-
-bool SlidingWindows::present(int64_t middle) const {
-  if (settings_.video && !face_[middle - first_]) return false;
-  if (!settings_.audio) return true;
-  const int sixth = std::max(1, settings_.window_frames / 6);
-  const int64_t from = std::max(first_, middle - sixth), to = std::min(frames_, middle + sixth + 1);
-  double energy = 0;
-  for (int64_t s = (from - first_) * io::kSamplesPerFrame; s < (to - first_) * io::kSamplesPerFrame; ++s)
-    energy += static_cast<double>(samples_[s]) * samples_[s];
-  return std::sqrt(energy / static_cast<double>((to - from) * io::kSamplesPerFrame)) >= settings_.silence_rms;
-}
-
-Stretch SlidingWindows::cut(int64_t middle) const {
-  Stretch stretch;
+  if (!answer.heard_by) return;
+  Batch& batch = batches_.at(static_cast<size_t>(*answer.heard_by));
   const int length = settings_.window_frames;
-  const int64_t start = middle - length / 2;
-  if (settings_.video) {
-    io::Frames& mouth = stretch.mouth;
-    mouth.count = length;
-    mouth.height = height_;
-    mouth.width = width_;
-    mouth.pixels.resize(length * mouth.frame_size());
-    for (int t = 0; t < length; ++t) {
-      const int64_t source = std::clamp<int64_t>(start + t, 0, frames_ - 1) - first_;
-      std::copy_n(pixels_.data() + source * mouth.frame_size(), mouth.frame_size(), mouth.frame(t));
-    }
-  }
-  if (settings_.audio) {
-    stretch.audio.samples.assign(static_cast<size_t>(length) * io::kSamplesPerFrame, 0.f);
-    const int64_t from = std::max<int64_t>(start, 0), to = std::min(start + length, frames_);
-    std::copy_n(samples_.data() + (from - first_) * io::kSamplesPerFrame, (to - from) * io::kSamplesPerFrame,
-                stretch.audio.samples.data() + (from - start) * io::kSamplesPerFrame);
-  }
-  return stretch;
+  batch.stretches.push_back(buffer_.cut(middle - length / 2, length, wanted_by(*answer.heard_by)));
+  batch.windows.push_back(window);
+  if (static_cast<int>(batch.windows.size()) == settings_.batch) classify(*answer.heard_by);
 }
 
-void SlidingWindows::classify_batch() {
-  if (batch_.empty()) return;
-  const std::vector<float> rows = classify_(batch_);
+Evidence SlidingWindows::evidence(int64_t middle) const {
+  const int sixth = std::max(1, settings_.window_frames / 6);
+  const int64_t from = std::max(buffer_.first(), middle - sixth), to = std::min(frames(), middle + sixth + 1);
+  Evidence evidence;
+  evidence.face = buffer_.face(middle);
+  evidence.voice = buffer_.rms(from, to) >= settings_.silence_rms;
+  evidence.sound = settings_.available.audio && (!settings_.models.video || sounds_around(middle));
+  return evidence;
+}
+
+bool SlidingWindows::sounds_around(int64_t middle) const {
+  const int64_t end = std::min(frames(), middle + settings_.sound_frames + 1);
+  for (int64_t frame = std::max(buffer_.first(), middle - settings_.sound_frames); frame < end; ++frame)
+    if (buffer_.rms(frame, frame + 1) >= settings_.quiet_rms) return true;
+  return false;
+}
+
+void SlidingWindows::classify(models::Streams streams) {
+  Batch& batch = batches_.at(static_cast<size_t>(streams));
+  if (batch.windows.empty()) return;
+  const std::vector<float> rows = classify_(streams, batch.stretches);
   const size_t labels = settings_.labels;
-  if (rows.size() != batch_.size() * labels)
-    throw std::logic_error(fmt::format("[windows] {} probabilities for {} windows", rows.size(), batch_.size()));
-  for (size_t i = 0; i < batch_.size(); ++i)
-    std::copy_n(rows.data() + i * labels, labels, probabilities_.data() + batch_windows_[i] * labels);
-  batch_.clear();
-  batch_windows_.clear();
-}
-
-// Frames before the next window are not needed any more; they are dropped a second at a time, since erasing moves the
-// rest.
-void SlidingWindows::drop_old() {
-  const int64_t needed = std::max<int64_t>(0, next_ - settings_.window_frames / 2);
-  const int64_t old = std::min(needed, frames_) - first_;
-  if (old < static_cast<int64_t>(io::kFramesPerSecond)) return;
-  if (settings_.video) {
-    pixels_.erase(pixels_.begin(), pixels_.begin() + old * height_ * width_);
-    face_.erase(face_.begin(), face_.begin() + old);
-  }
-  if (settings_.audio) samples_.erase(samples_.begin(), samples_.begin() + old * io::kSamplesPerFrame);
-  first_ += old;
+  if (rows.size() != batch.windows.size() * labels)
+    throw std::logic_error(fmt::format("[windows] {} probabilities for {} windows", rows.size(), batch.windows.size()));
+  for (size_t i = 0; i < batch.windows.size(); ++i)
+    std::copy_n(rows.data() + i * labels, labels, probabilities_.data() + batch.windows[i] * labels);
+  batch = {};
 }
 
 }  // namespace avsr::pipeline

@@ -4,146 +4,203 @@
 
 #include <algorithm>
 #include <cmath>
-#include <optional>
 #include <stdexcept>
 
-#include "preprocessing/mouth_stream.h"
+#include "pipeline/recognition/offset_measurement.h"
+#include "pipeline/recognition/sentence_stream.h"
+#include "pipeline/recognition/word_sequence.h"
 
 namespace avsr::pipeline {
 namespace {
 
-// Crops leave the tracker a little after their sound was read; this holds the sound until its frames come.
-class StreamJoiner {
- public:
-  StreamJoiner(SlidingWindows& windows, bool audio) : windows_(windows), audio_(audio) {}
-
-  void push_sound(const io::Waveform& wave) {
-    if (audio_) samples_.insert(samples_.end(), wave.samples.begin(), wave.samples.end());
-  }
-  void push_crop(const uint8_t* crop, int height, int width, bool face) {
-    mouth_.height = height;
-    mouth_.width = width;
-    mouth_.pixels.insert(mouth_.pixels.end(), crop, crop + mouth_.frame_size());
-    faces_.push_back(face ? 1 : 0);
-    ++mouth_.count;
-    faceless_ += face ? 0 : 1;
-  }
-  void push_frames_without_crops(int frames) { mouth_.count += frames; }
-
-  // Hands over the frames whose sound is here too.
-  void flush() {
-    const int frames = mouth_.count;
-    if (frames == 0) return;
-    const size_t samples = audio_ ? static_cast<size_t>(frames) * io::kSamplesPerFrame : 0;
-    if (audio_ && samples_.size() < samples) samples_.resize(samples, 0.f);  // the last frame's sound may be cut short
-    windows_.push(frames, mouth_, faces_, std::span(samples_).first(samples));
-    samples_.erase(samples_.begin(), samples_.begin() + static_cast<std::ptrdiff_t>(samples));
-    mouth_ = {};
-    faces_.clear();
-  }
-  size_t waiting_samples() const { return samples_.size(); }
-  int64_t faceless() const { return faceless_; }
-
- private:
-  SlidingWindows& windows_;
-  bool audio_;
-  io::Frames mouth_;
-  std::vector<uint8_t> faces_;
-  std::vector<float> samples_;
-  int64_t faceless_ = 0;
-};
-
-// Turns chunks of frames into crops by the model's own rule.
-class Cropper {
- public:
-  Cropper(const CropRule& rule, const std::shared_ptr<const preprocessing::FaceModel>& face_model, StreamJoiner& joiner)
-      : rule_(rule), joiner_(joiner) {
-    if (!rule.needs_face_model()) return;
-    if (!face_model) throw std::invalid_argument("[transcribe] the model was trained on tracked crops: no face model");
-    const int size = rule.tracked.size;
-    stream_.emplace(face_model, rule.tracked, [this, size](preprocessing::MouthFrame&& frame) {
-      joiner_.push_crop(frame.crop.data(), size, size, frame.face);
-    });
-  }
-  void push(const io::Frames& frames) {
-    if (stream_) {
-      for (int t = 0; t < frames.count; ++t) stream_->push(frames.frame(t), frames.height, frames.width);
-      return;
-    }
-    const preprocessing::MouthClip clip = preprocessing::crop_fixed(frames, rule_.box);
-    for (int t = 0; t < clip.mouth.count; ++t)
-      joiner_.push_crop(clip.mouth.frame(t), clip.mouth.height, clip.mouth.width, true);
-  }
-  void finish() {
-    if (stream_) stream_->finish();
-  }
-
- private:
-  CropRule rule_;
-  StreamJoiner& joiner_;
-  std::optional<preprocessing::MouthStream> stream_;
-};
-
-void require_streams(const io::MediaInfo& info, const WindowSettings& wanted, const std::string& model) {
-  if (wanted.video && !info.has_video)
-    throw std::runtime_error(
-        fmt::format("{}: has no video track, which the model {} needs; use an audio model for it", info.path, model));
-  if (wanted.audio && !info.has_audio)
-    throw std::runtime_error(
-        fmt::format("{}: has no audio track, which the model {} needs; use a video model for it", info.path, model));
+models::WordDecoding decoding_of(const Recognizer& recognizer, const TranscribeSettings& settings) {
+  models::WordDecoding decoding = decoding_from_json(recognizer.decoding());
+  decoding.unknown_below = settings.unknown_below.value_or(decoding.unknown_below);
+  decoding.validate();
+  return decoding;
 }
 
-void require_frame_size(const io::MediaInfo& info, const CropRule& rule, const std::string& model) {
-  if (rule.fits(info.height, info.width)) return;
-  throw std::runtime_error(
-      fmt::format("{}: expected frames of {} x {} (H x W), found {} x {}: the model {} finds the mouth by a fixed box "
-                  "in such frames; "
-                  "cut the face out at that size as its corpus does, or use a model of tracked crops",
-                  info.path, rule.source_height, rule.source_width, info.height, info.width, model));
+// The valid rows of each window.
+std::vector<std::vector<float>> rows_of(const SymbolProbabilities& probabilities) {
+  std::vector<std::vector<float>> rows;
+  for (size_t b = 0; b < probabilities.steps.size(); ++b) {
+    const auto values = probabilities.of(b).values;
+    rows.emplace_back(values.begin(), values.end());
+  }
+  return rows;
+}
+
+bool asks_for_sentences(const SentenceChoices& choices) {
+  const DecodingFiles& files = choices.files;
+  return choices.beam || choices.n_best > 1 || choices.language_weight || choices.insertion_bonus ||
+         !files.words.empty() || !files.grammar.empty() || !files.language_model.empty();
 }
 
 }  // namespace
 
-Transcript transcribe_file(Recognizer& recognizer, const std::shared_ptr<const preprocessing::FaceModel>& face_model,
-                           const std::string& path, const TranscribeSettings& settings,
-                           const std::function<void(int64_t done, int64_t expected)>& tick) {
-  const WindowSettings wanted = window_settings(recognizer, settings.hop_frames);
-  SlidingWindows windows(wanted, [&](const std::vector<Stretch>& batch) { return recognizer.probabilities(batch); });
-  io::MediaReader reader = io::MediaReader::open(
-      path, {.video = wanted.video, .audio = wanted.audio, .allow_damaged = settings.allow_damaged});
-  require_streams(reader.info(), wanted, recognizer.path());
+void TranscribeSettings::validate() const {
+  if (hop_frames < 1) throw std::invalid_argument("--hop must be at least 1 frame");
+  if (top < 0) throw std::invalid_argument(fmt::format("--top: expected 0 or more alternatives, got {}", top));
+  if (!std::isfinite(audio_offset_seconds) || std::abs(audio_offset_seconds) > 60)
+    throw std::invalid_argument(
+        fmt::format("the offset of the sound must lie within a minute, got {} s", audio_offset_seconds));
+  if (face.kind == preprocessing::FaceChoice::Kind::all)
+    throw std::invalid_argument("--face all: expected one face (largest, speaking or the number of a track)");
+  sentences.validate();
+}
 
-  StreamJoiner joiner(windows, wanted.audio);
-  std::optional<Cropper> cropper;
-  if (wanted.video) {
-    const CropRule rule = crop_rule_from_json(recognizer.rule().crop);
-    require_frame_size(reader.info(), rule, recognizer.path());
-    cropper.emplace(rule, face_model, joiner);
+nlohmann::json to_json(const TranscribeSettings& settings) {
+  const SentenceChoices& sentences = settings.sentences;
+  nlohmann::json json{{"hop_frames", settings.hop_frames},
+                      {"top", settings.top},
+                      {"n_best", sentences.n_best},
+                      {"words", sentences.files.words.string()},
+                      {"grammar", sentences.files.grammar.string()},
+                      {"language_model", sentences.files.language_model.string()},
+                      {"skip_silence", settings.skip_silence},
+                      {"face", settings.face.text()},
+                      {"measure_offset", settings.measure_offset},
+                      {"audio_offset_seconds", settings.audio_offset_seconds},
+                      {"allow_damaged", settings.allow_damaged}};
+  if (settings.unknown_below) json["unknown_below"] = *settings.unknown_below;
+  if (sentences.beam) json["beam"] = *sentences.beam;
+  if (sentences.language_weight) json["language_weight"] = *sentences.language_weight;
+  if (sentences.insertion_bonus) json["insertion_bonus"] = *sentences.insertion_bonus;
+  return json;
+}
+
+Transcriber::Transcriber(ModelSet models, std::shared_ptr<const preprocessing::FaceModel> face_model,
+                         const TranscribeSettings& settings)
+    : models_(std::move(models)), face_model_(std::move(face_model)), settings_(settings) {
+  settings_.validate();
+  check_settings();
+  if (!models_.sentences()) {
+    if (asks_for_sentences(settings_.sentences))
+      throw std::invalid_argument(
+          fmt::format("{}: a word model has no sentences to decode: --beam, --n-best, --words, --grammar and "
+                      "--language-model are for models that write sentences",
+                      models_.names()));
+    for (const auto& [streams, recognizer] : models_.all())
+      decodings_.emplace(streams, decoding_of(*recognizer, settings_));
+    return;
   }
-  io::MediaChunk chunk;
-  while (reader.next_chunk(chunk)) {
-    joiner.push_sound(chunk.audio);
-    if (wanted.video)
-      cropper->push(chunk.frames);
-    else
-      joiner.push_frames_without_crops(static_cast<int>(joiner.waiting_samples() / io::kSamplesPerFrame));
-    joiner.flush();
-    if (tick) tick(windows.frames(), std::llround(reader.info().duration_seconds * io::kFramesPerSecond));
-  }
-  if (cropper) cropper->finish();
-  joiner.flush();
+  decoder_.emplace(models_.labels(), settings_.sentences.files);
+  for (const auto& [streams, recognizer] : models_.all())
+    tunings_.emplace(streams, settings_.sentences.applied_to(sentence_tuning_from_json(recognizer->decoding())));
+}
+
+void Transcriber::check_settings() const {
+  const Wanted wanted = models_.kinds().wanted();
+  if (settings_.measure_offset && !(wanted.video && wanted.audio))
+    throw std::invalid_argument(
+        fmt::format("{}: an offset of the sound matters to models that look and listen alone", models_.names()));
+  const std::optional<CropRule> crop = models_.crop();
+  const bool chooses = !(settings_.face == preprocessing::FaceChoice{});
+  if ((chooses || settings_.measure_offset) && !(crop && crop->needs_face_model()))
+    throw std::invalid_argument(
+        fmt::format("{}: a face is chosen, and an offset measured, where faces are tracked; this model {}",
+                    models_.names(), crop ? "looks into a fixed box" : "only listens"));
+}
+
+const SentenceDecoder& Transcriber::sentence_decoder() const {
+  if (!decoder_)
+    throw std::invalid_argument(
+        fmt::format("{}: expected a model that writes sentences, found one of words", models_.names()));
+  return *decoder_;
+}
+
+Transcriber::OpenFile Transcriber::open(const std::string& path) const {
+  const Wanted wanted = models_.kinds().wanted();
+  const bool listens = wanted.audio || settings_.face.kind == preprocessing::FaceChoice::Kind::speaking;
+  io::MediaReader reader =
+      io::MediaReader::open(path, {.video = wanted.video, .audio = listens, .allow_damaged = settings_.allow_damaged});
+  models_.check(reader.info());
+  const Wanted available{wanted.video && reader.info().has_video, wanted.audio && reader.info().has_audio};
+  std::optional<double> offset;
+  if (settings_.measure_offset)
+    offset = measure_offset(path, *models_.crop(), face_model_, settings_.face, settings_.allow_damaged).seconds;
+  return {std::move(reader), available, offset};
+}
+
+PlayedFile Transcriber::play_file(OpenFile& file, const TakeFrames& take, const TickFrames& tick) const {
+  const double offset = file.audio_offset_seconds.value_or(settings_.audio_offset_seconds);
+  const RecordingSettings settings{file.available, models_.crop(), face_model_, settings_.face, offset};
+  const RecordingSummary summary = play(file.reader, settings, take, tick);
+  return {file.reader.info(), file.audio_offset_seconds, summary.frames, summary.faceless};
+}
+
+PlayedFile Transcriber::spell(const std::string& path, const UtteranceCutter::Sink& sink,
+                              const TickFrames& tick) const {
+  OpenFile file = open(path);
+  SentenceStreamSettings settings;
+  settings.models = models_.kinds();
+  settings.available = file.available;
+  settings.window_frames = models_.window_frames();
+  settings.skip_silence = settings_.skip_silence;
+  settings.cutting.symbols = sentence_decoder().symbols().size();
+  settings.cutting.separator = sentence_decoder().separator();
+  const auto probabilities = [&](models::Streams streams, const std::vector<Stretch>& windows) {
+    return rows_of(models_.of(streams).symbol_probabilities(windows));
+  };
+  SentenceStream stream(settings, probabilities, sink);
+  const TakeFrames take = [&](int frames, const io::Frames& mouth, std::span<const uint8_t> face,
+                              std::span<const float> audio) { stream.push(frames, mouth, face, audio); };
+  PlayedFile played = play_file(file, take, tick);
+  stream.finish();
+  return played;
+}
+
+PlayedFile Transcriber::find_sentences(const std::string& path, Transcript& transcript, const TickFrames& tick) const {
+  const UtteranceCutter::Sink decode_utterance = [&](Utterance&& utterance) {
+    const auto tuning = utterance.answer.heard_by ? tunings_.at(*utterance.answer.heard_by) : SentenceTuning{};
+    DecodedUtterance decoded = decode(*decoder_, utterance, tuning, settings_.sentences.n_best);
+    transcript.segments.push_back(std::move(decoded.segment));
+    transcript.words.insert(transcript.words.end(), decoded.words.begin(), decoded.words.end());
+  };
+  PlayedFile played = spell(path, decode_utterance, tick);
+  for (const auto& [streams, recognizer] : models_.all())
+    transcript.models.push_back({recognizer->path(), streams, to_json(tunings_.at(streams))});
+  return played;
+}
+
+PlayedFile Transcriber::find_words(const std::string& path, Transcript& transcript, const TickFrames& tick) const {
+  OpenFile file = open(path);
+  WindowSettings settings;
+  settings.window_frames = models_.window_frames();
+  settings.hop_frames = settings_.hop_frames;
+  settings.labels = static_cast<int>(models_.labels().size());
+  settings.models = models_.kinds();
+  settings.available = file.available;
+  SlidingWindows windows(settings, [&](models::Streams streams, const std::vector<Stretch>& batch) {
+    return models_.of(streams).probabilities(batch);
+  });
+  const TakeFrames take = [&](int frames, const io::Frames& mouth, std::span<const uint8_t> face,
+                              std::span<const float> audio) { windows.push(frames, mouth, face, audio); };
+  PlayedFile played = play_file(file, take, tick);
   windows.finish();
+  transcript.words = words_of(windows, models_.labels(), decodings_, settings_.top);
+  transcript.segments = segments_of(windows, transcript.words);
+  for (const auto& [streams, recognizer] : models_.all()) {
+    nlohmann::json decoding = to_json(decodings_.at(streams));
+    decoding["hop_frames"] = settings_.hop_frames;
+    transcript.models.push_back({recognizer->path(), streams, std::move(decoding)});
+  }
+  return played;
+}
 
+Transcript Transcriber::transcribe(const std::string& path, const TickFrames& tick) const {
   Transcript transcript;
-  transcript.words = words_of(windows, recognizer.labels(), settings.decoding, settings.top);
-  for (SpokenWord& spoken : transcript.words) spoken.heard_by = recognizer.streams();
-  nlohmann::json decoding = to_json(settings.decoding);
-  decoding["hop_frames"] = settings.hop_frames;
-  transcript.models.push_back({recognizer.path(), recognizer.streams(), std::move(decoding)});
-  transcript.frames = windows.frames();
-  transcript.frames_without_face = joiner.faceless();
-  transcript.media = reader.info();
+  const PlayedFile played = decoder_ ? find_sentences(path, transcript, tick) : find_words(path, transcript, tick);
+  transcript.frames = played.frames;
+  transcript.frames_without_face = played.faceless;
+  transcript.audio_offset_seconds = played.audio_offset_seconds;
+  transcript.media = played.media;
   return transcript;
+}
+
+Transcript transcribe_file(Recognizer& recognizer, const std::shared_ptr<const preprocessing::FaceModel>& face_model,
+                           const std::string& path, const TranscribeSettings& settings, const TickFrames& tick) {
+  return Transcriber(ModelSet({&recognizer}), face_model, settings).transcribe(path, tick);
 }
 
 }  // namespace avsr::pipeline

@@ -23,7 +23,7 @@ void push_frames(SlidingWindows& windows, int from, int to, uint8_t face = 1) {
 struct Recorder {
   std::vector<std::array<float, 4>> seen;
   int largest_batch = 0;
-  std::vector<float> operator()(const std::vector<Stretch>& batch) {
+  std::vector<float> operator()(models::Streams, const std::vector<Stretch>& batch) {
     largest_batch = std::max(largest_batch, static_cast<int>(batch.size()));
     std::vector<float> rows;
     for (const Stretch& s : batch) {
@@ -89,6 +89,40 @@ TEST(SlidingWindows, NothingIsRecognisedWithoutAFaceOrInSilence) {
   EXPECT_EQ(p[2 * 5 + 1], 0);
   EXPECT_EQ(p[2 * 6 + 1], 1);  // its neighbour still sounds
   EXPECT_EQ(p[2 * 8 + 1], 0);  // silence
+}
+
+// Pauses between words are no reason to read lips; sound that is gone for seconds is.
+TEST(SlidingWindows, SeveralModelsShareARecording) {
+  std::vector<models::Streams> asked;
+  Recorder recorder;
+  WindowSettings settings{.window_frames = 3, .hop_frames = 1, .batch = 4, .labels = 2};
+  settings.models = {true, true, true};
+  settings.sound_frames = 5;
+  SlidingWindows windows(settings, [&](models::Streams streams, const std::vector<Stretch>& batch) {
+    asked.insert(asked.end(), batch.size(), streams);
+    std::vector<float> rows;
+    for (size_t i = 0; i < batch.size(); ++i) rows.insert(rows.end(), {1, static_cast<float>(streams)});
+    return rows;
+  });
+  const auto push = [&](int frames, float sound, uint8_t face) {
+    const io::Frames mouth{frames, 2, 2, std::vector<uint8_t>(static_cast<size_t>(4 * frames), 9)};
+    windows.push(frames, mouth, std::vector<uint8_t>(static_cast<size_t>(frames), face),
+                 std::vector<float>(static_cast<size_t>(frames * io::kSamplesPerFrame), sound));
+  };
+  push(6, 0.1f, 1);
+  push(4, 0, 1);  // a pause
+  push(6, 0.1f, 0);
+  push(20, 0, 1);
+  windows.finish();
+  const auto heard_by = [&](int window) { return windows.answers().at(static_cast<size_t>(window)).heard_by; };
+  EXPECT_EQ(heard_by(3), models::Streams::audiovisual);
+  EXPECT_EQ(heard_by(8), std::nullopt);
+  EXPECT_EQ(heard_by(13), models::Streams::audio);
+  EXPECT_EQ(heard_by(18), std::nullopt);
+  EXPECT_EQ(heard_by(30), models::Streams::video);
+  EXPECT_EQ(windows.probabilities()[2 * 30 + 1], static_cast<float>(models::Streams::video));
+  EXPECT_EQ(windows.probabilities()[2 * 13 + 1], static_cast<float>(models::Streams::audio));
+  EXPECT_EQ(asked.size(), 36u - 2 - 4);
 }
 
 TEST(SlidingWindows, RefusesUnequalStreams) {

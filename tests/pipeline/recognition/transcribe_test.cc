@@ -14,6 +14,7 @@
 #include "pipeline/device.h"
 #include "pipeline/recognition/decoding_choice.h"
 #include "pipeline/recognition/transcript_score.h"
+#include "pipeline/recognition/word_sequence.h"
 #include "pipeline/training/schedule.h"
 #include "tests/pipeline/small_corpus.h"
 
@@ -91,11 +92,10 @@ TEST_F(TranscribeTest, ThresholdsAreChosenKeptAndUsed) {
 
   Recognizer recognizer(*backend_, model_);
   TranscribeSettings settings;
-  settings.decoding = decoding_from_json(recognizer.decoding());
-  EXPECT_GT(settings.decoding.unknown_below, 0);
+  EXPECT_GT(decoding_from_json(recognizer.decoding()).unknown_below, 0);
 
   // A clip as long as a window has one answer, with the alternatives beside it.
-  settings.decoding.unknown_below = 0.01f;
+  settings.unknown_below = 0.01f;
   const Transcript word = transcribe_file(recognizer, nullptr, tone(900, 1.16), settings);
   ASSERT_EQ(word.words.size(), 1u);
   EXPECT_EQ(word.words[0].word.text, "up");

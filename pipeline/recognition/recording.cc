@@ -1,0 +1,145 @@
+#include "pipeline/recognition/recording.h"
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+
+namespace avsr::pipeline {
+namespace {
+
+// Crops leave the tracker a little after their sound was read; this holds each until the other comes.
+class StreamJoiner {
+ public:
+  StreamJoiner(Wanted wanted, const TakeFrames& take) : wanted_(wanted), take_(take) {}
+
+  void push_sound(std::span<const float> samples) { samples_.insert(samples_.end(), samples.begin(), samples.end()); }
+  void push_crop(const uint8_t* crop, int height, int width, bool face) {
+    mouth_.height = height;
+    mouth_.width = width;
+    mouth_.pixels.insert(mouth_.pixels.end(), crop, crop + mouth_.frame_size());
+    faces_.push_back(face ? 1 : 0);
+    ++mouth_.count;
+    summary_.faceless += face ? 0 : 1;
+  }
+  // Hands over the frames of which all is here. At the end silence fills the sound of crops that have none left.
+  void flush(bool at_end) {
+    const auto whole = static_cast<int>(samples_.size() / io::kSamplesPerFrame);
+    int frames = mouth_.count;
+    if (!wanted_.video)
+      frames = whole;
+    else if (wanted_.audio && !at_end)
+      frames = std::min(frames, whole);
+    if (frames == 0) return;
+    const size_t samples = wanted_.audio ? static_cast<size_t>(frames) * io::kSamplesPerFrame : 0;
+    if (samples_.size() < samples) samples_.resize(samples, 0.f);
+    const io::Frames mouth = take_crops(wanted_.video ? frames : 0);
+    take_(frames, mouth, std::span(faces_).first(static_cast<size_t>(mouth.count)), std::span(samples_).first(samples));
+    samples_.erase(samples_.begin(), samples_.begin() + static_cast<std::ptrdiff_t>(samples));
+    faces_.erase(faces_.begin(), faces_.begin() + mouth.count);
+    summary_.frames += frames;
+  }
+  const RecordingSummary& summary() const { return summary_; }
+
+ private:
+  io::Frames take_crops(int count) {
+    io::Frames taken{count, mouth_.height, mouth_.width, {}};
+    const auto end =
+        mouth_.pixels.begin() + static_cast<std::ptrdiff_t>(static_cast<size_t>(count) * mouth_.frame_size());
+    taken.pixels.assign(mouth_.pixels.begin(), end);
+    mouth_.pixels.erase(mouth_.pixels.begin(), end);
+    mouth_.count -= count;
+    return taken;
+  }
+
+  Wanted wanted_;
+  const TakeFrames& take_;
+  io::Frames mouth_;
+  std::vector<uint8_t> faces_;
+  std::vector<float> samples_;
+  RecordingSummary summary_;
+};
+
+// The sound, moved to where it belongs.
+class ShiftedSound {
+ public:
+  explicit ShiftedSound(double late_seconds) {
+    const int64_t late = std::llround(late_seconds * io::kSampleRate);
+    before_.assign(static_cast<size_t>(std::max<int64_t>(-late, 0)), 0.f);
+    skipped_ = static_cast<size_t>(std::max<int64_t>(late, 0));
+  }
+  // A view that lasts until the next call.
+  std::span<const float> shifted(const std::vector<float>& samples) {
+    const size_t skip = std::min(skipped_, samples.size());
+    skipped_ -= skip;
+    if (before_.empty()) return std::span(samples).subspan(skip);
+    first_ = std::move(before_);
+    before_.clear();
+    first_.insert(first_.end(), samples.begin(), samples.end());
+    return first_;
+  }
+
+ private:
+  std::vector<float> before_, first_;  // silence that is still to come; the first samples with it
+  size_t skipped_ = 0;                 // samples still to be left out
+};
+
+// Turns chunks of frames into crops by the models' own rule.
+class Cropper {
+ public:
+  Cropper(const RecordingSettings& settings, StreamJoiner& joiner) : rule_(settings.crop.value()), joiner_(joiner) {
+    if (!rule_.needs_face_model()) return;
+    if (!settings.face_model)
+      throw std::invalid_argument("[transcribe] the model was trained on tracked crops: no face model");
+    const int size = rule_.tracked.size;
+    const auto take = [this, size](preprocessing::MouthFrame&& frame) {
+      joiner_.push_crop(frame.crop.data(), size, size, frame.face);
+    };
+    source_ = preprocessing::make_mouth_source(settings.face, settings.face_model, rule_.tracked, take);
+  }
+  void push_sound(std::span<const float> samples) {
+    if (source_) source_->push_sound(samples);
+  }
+  void push(const io::Frames& frames) {
+    if (source_) {
+      for (int t = 0; t < frames.count; ++t) source_->push(frames.frame(t), frames.height, frames.width);
+      return;
+    }
+    const preprocessing::MouthClip clip = preprocessing::crop_fixed(frames, rule_.box);
+    for (int t = 0; t < clip.mouth.count; ++t)
+      joiner_.push_crop(clip.mouth.frame(t), clip.mouth.height, clip.mouth.width, true);
+  }
+  void finish() {
+    if (source_) source_->finish();
+  }
+
+ private:
+  CropRule rule_;
+  StreamJoiner& joiner_;
+  std::unique_ptr<preprocessing::MouthSource> source_;  // null for a fixed box
+};
+
+}  // namespace
+
+RecordingSummary play(io::MediaReader& reader, const RecordingSettings& settings, const TakeFrames& take,
+                      const std::function<void(int64_t done, int64_t expected)>& tick) {
+  StreamJoiner joiner(settings.wanted, take);
+  ShiftedSound sound(settings.audio_offset_seconds);
+  std::optional<Cropper> cropper;
+  if (settings.wanted.video) cropper.emplace(settings, joiner);
+  io::MediaChunk chunk;
+  while (reader.next_chunk(chunk)) {
+    const std::span<const float> samples = sound.shifted(chunk.audio.samples);
+    if (settings.wanted.audio) joiner.push_sound(samples);
+    if (cropper) {
+      cropper->push_sound(samples);
+      cropper->push(chunk.frames);
+    }
+    joiner.flush(false);
+    if (tick) tick(joiner.summary().frames, std::llround(reader.info().duration_seconds * io::kFramesPerSecond));
+  }
+  if (cropper) cropper->finish();
+  joiner.flush(true);
+  return joiner.summary();
+}
+
+}  // namespace avsr::pipeline
