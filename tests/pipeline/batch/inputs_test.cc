@@ -1,5 +1,6 @@
 #include "pipeline/batch/inputs.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -58,10 +59,10 @@ TEST_F(Inputs, NamedFilesMayHaveAnyEndingAndNoneComesTwice) {
 TEST_F(Inputs, PatternsAndListsAreReadHere) {
   EXPECT_THAT(relatives(find({"talks/*.m*"})), ElementsAre("a.mkv"));
   const std::string list = folder_ / "list.txt";
-  tests::put(list, "# two talks\n" + (folder_ / "talks/a.mkv") + "\r\n\n" + (folder_ / "other") + "\n");
-  const InputList found = find({"@" + list});
+  tests::put(list, fmt::format("# two talks\n{}\r\n\n{}\n", folder_ / "talks/a.mkv", folder_ / "other"));
+  const InputList found = find({fmt::format("@{}", list)});
   EXPECT_THAT(relatives(found), ElementsAre("a.mkv", "a.mkv"));
-  EXPECT_THAT(tests::failure_of([&] { find({"@" + (folder_ / "absent.txt")}); }), HasSubstr("absent.txt"));
+  EXPECT_THAT(tests::failure_of([&] { find({fmt::format("@{}", folder_ / "absent.txt")}); }), HasSubstr("absent.txt"));
 }
 
 TEST_F(Inputs, WhatIsNotThereStaysInTheList) {
