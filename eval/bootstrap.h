@@ -22,8 +22,16 @@ struct Interval {
 std::optional<Interval> bootstrap_mean(std::span<const double> values, std::span<const int> groups, int rounds = 2000,
                                        uint64_t seed = 1);
 
-// The same for mean(a) - mean(b), where a[i] and b[i] are two systems' values on the same clip i: both means are taken
-// over the same drawn clips (paired bootstrap), so that what makes a clip hard for both is no difference.
+// The same for a ratio of sums, values over weights (N, 0 or more): of errors to words for a word error rate over
+// sentences (Bisani and Ney 2004). With the difference of two systems' errors as values, it is the paired interval of
+// the difference of their rates. What is drawn without any weight is drawn again. Throws also on weights that are below
+// 0, not finite or all 0.
+std::optional<Interval> bootstrap_ratio(std::span<const double> values, std::span<const double> weights,
+                                        std::span<const int> groups, int rounds = 2000, uint64_t seed = 1);
+
+// The same as bootstrap_mean for mean(a) - mean(b), where a[i] and b[i] are two systems' values on the same clip i:
+// both means are taken over the same drawn clips (paired bootstrap), so that what makes a clip hard for both is no
+// difference.
 std::optional<Interval> bootstrap_difference(std::span<const double> a, std::span<const double> b,
                                              std::span<const int> groups, int rounds = 2000, uint64_t seed = 1);
 

@@ -18,6 +18,12 @@ std::string terminal_for(const std::filesystem::path& picture) {
   throw std::invalid_argument(fmt::format("[plot] {}: expected a name ending in .svg or .png", picture.string()));
 }
 
+// Label and range of the axis of the measure.
+std::string measure_axis(Measure measure) {
+  return measure == Measure::accuracy ? "set ylabel 'accuracy (%)'\nset yrange [0:102]\n"
+                                      : "set ylabel 'word error rate (%)'\nset yrange [0:*]\n";
+}
+
 // The axis of levels: clean stands 5 dB beyond the last level.
 class LevelAxis {
  public:
@@ -33,7 +39,7 @@ class LevelAxis {
     for (double level : levels_) ticks += fmt::format("'{:g}' {}, ", level, level);
     return fmt::format("{}'clean' {}", ticks, clean_at_);
   }
-  // Lines "x accuracy low high" in percent, from the lowest level on.
+  // Lines "x value low high" in percent, from the lowest level on.
   std::string data(const Curve& curve) const {
     std::vector<Curve::Point> points = curve.points;
     for (Curve::Point& point : points)
@@ -41,7 +47,7 @@ class LevelAxis {
     std::sort(points.begin(), points.end(), [](const auto& a, const auto& b) { return a.snr_db < b.snr_db; });
     std::string text;
     for (const Curve::Point& point : points)
-      text += fmt::format("{} {} {} {}\n", point.snr_db, 100 * point.accuracy, 100 * point.low, 100 * point.high);
+      text += fmt::format("{} {} {} {}\n", point.snr_db, 100 * point.value, 100 * point.low, 100 * point.high);
     return fmt::format("{}e\n", text);
   }
 
@@ -53,13 +59,13 @@ class LevelAxis {
 }  // namespace
 
 std::string noise_curve_program(const std::vector<Curve>& curves, const std::string& title,
-                                const std::filesystem::path& picture) {
+                                const std::filesystem::path& picture, Measure measure) {
   const LevelAxis axis(curves);
   std::string program = fmt::format(
       "set terminal {}\nset output {}\nset title {} noenhanced\nset xlabel 'signal-to-noise ratio (dB)'\n"
-      "set ylabel 'accuracy (%)'\nset yrange [0:102]\nset grid\nset key bottom right noenhanced\nset xtics ({})\n"
-      "set offsets graph 0.03, graph 0.03\nplot ",
-      terminal_for(picture), gnuplot_quoted(picture.string()), gnuplot_quoted(title), axis.ticks());
+      "{}set grid\nset key {} right noenhanced\nset xtics ({})\nset offsets graph 0.03, graph 0.03\nplot ",
+      terminal_for(picture), gnuplot_quoted(picture.string()), gnuplot_quoted(title), measure_axis(measure),
+      measure == Measure::accuracy ? "bottom" : "top", axis.ticks());
   for (size_t i = 0; i < curves.size(); ++i)
     program += fmt::format("{}'-' using 1:2:3:4 with yerrorlines linewidth 2 pointtype 7 title {}", i ? ", " : "",
                            gnuplot_quoted(curves[i].title));
@@ -68,16 +74,16 @@ std::string noise_curve_program(const std::vector<Curve>& curves, const std::str
   return program;
 }
 
-SvgPlot noise_bands(const std::vector<Curve>& curves, const std::string& title) {
+SvgPlot noise_bands(const std::vector<Curve>& curves, const std::string& title, Measure measure) {
   const LevelAxis axis(curves);
   std::vector<std::string> titles;
   for (const Curve& curve : curves) titles.push_back(curve.title);
   const LineKey key = key_above(titles, 760);
   std::string program = fmt::format(
-      "set title {0}\nset xlabel 'signal-to-noise ratio (dB)'\nset ylabel 'accuracy (%)'\nset yrange [0:102]\n"
+      "set title {0}\nset xlabel 'signal-to-noise ratio (dB)'\n{4}"
       "set grid\nset xtics ({1})\nset offsets graph 0.03, graph 0.03\nset style fill transparent solid 0.15 noborder\n"
       "set key {3}\nset arrow from {2}, graph 0 to {2}, graph 1 nohead dashtype 3\nplot ",
-      gnuplot_quoted(title), axis.ticks(), axis.clean_at() - 2.5, key.place);
+      gnuplot_quoted(title), axis.ticks(), axis.clean_at() - 2.5, key.place, measure_axis(measure));
   for (size_t i = 0; i < curves.size(); ++i)
     program += fmt::format("'-' using 1:3:4 with filledcurves linecolor {} notitle, ", line_colour(i));
   for (size_t i = 0; i < curves.size(); ++i)
@@ -89,9 +95,9 @@ SvgPlot noise_bands(const std::vector<Curve>& curves, const std::string& title) 
   return {program, 760, 400 + key.height};
 }
 
-void draw_noise_curve(const std::vector<Curve>& curves, const std::string& title,
-                      const std::filesystem::path& picture) {
-  run_gnuplot(noise_curve_program(curves, title, picture), picture.string());
+void draw_noise_curve(const std::vector<Curve>& curves, const std::string& title, const std::filesystem::path& picture,
+                      Measure measure) {
+  run_gnuplot(noise_curve_program(curves, title, picture, measure), picture.string());
   if (!std::filesystem::exists(picture))
     throw std::runtime_error(fmt::format("[plot] {} was not drawn by gnuplot", picture.string()));
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <numbers>
 #include <numeric>
 #include <stdexcept>
@@ -19,6 +20,27 @@ double binomial_half(int64_t n, int64_t k) {
   for (int64_t i = 1; i <= k; ++i)
     logarithm += std::log(static_cast<long double>(n - k + i) / static_cast<long double>(i));
   return static_cast<double>(std::exp(logarithm));
+}
+
+// P(|sum of +-sizes| >= observed), each sign by a fair coin: the distribution over -total .. total, size by size.
+double signs_p(const std::vector<int64_t>& sizes, int64_t total, int64_t observed) {
+  const auto width = static_cast<size_t>(2 * total + 1);
+  std::vector<double> now(width), next(width);
+  now[static_cast<size_t>(total)] = 1;
+  int64_t reach = 0;
+  for (const int64_t size : sizes) {
+    std::fill(next.begin(), next.end(), 0.0);
+    for (int64_t sum = -reach; sum <= reach; ++sum) {
+      const double half = now[static_cast<size_t>(total + sum)] / 2;
+      next[static_cast<size_t>(total + sum + size)] += half;
+      next[static_cast<size_t>(total + sum - size)] += half;
+    }
+    std::swap(now, next);
+    reach += size;
+  }
+  double tail = 0;
+  for (int64_t sum = observed; sum <= total; ++sum) tail += now[static_cast<size_t>(total + sum)];
+  return std::min(1.0, observed > 0 ? 2 * tail : 1.0);
 }
 
 }  // namespace
@@ -45,6 +67,25 @@ double mcnemar_p(int64_t only_a, int64_t only_b) {
     term *= static_cast<double>(k) / static_cast<double>(n - k + 1);
   }
   return std::min(1.0, 2 * tail);
+}
+
+double matched_pairs_p(std::span<const int64_t> a, std::span<const int64_t> b) {
+  check_length("matched pairs", "sentences of the second system", b.size(), a.size());
+  std::vector<int64_t> sizes;
+  int64_t difference = 0, total = 0;
+  double squares = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    if (a[i] == b[i]) continue;
+    sizes.push_back(std::abs(a[i] - b[i]));
+    difference += a[i] - b[i];
+    total += sizes.back();
+    squares += static_cast<double>(sizes.back()) * static_cast<double>(sizes.back());
+  }
+  if (sizes.empty()) return 1;
+  constexpr int64_t kMostWork = 100'000'000;
+  if (total > kMostWork / static_cast<int64_t>(sizes.size()))
+    return std::erfc(std::abs(static_cast<double>(difference)) / std::sqrt(2 * squares));
+  return signs_p(sizes, total, std::abs(difference));
 }
 
 std::vector<double> holm(std::span<const double> p_values) {

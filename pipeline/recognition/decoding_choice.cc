@@ -6,7 +6,7 @@
 #include <stdexcept>
 #include <vector>
 
-#include "eval/metrics.h"
+#include "eval/error_rate.h"
 #include "io/shards.h"
 #include "models/model_file.h"
 #include "pipeline/data/dataset.h"
@@ -41,15 +41,15 @@ std::vector<std::string> texts_of(const std::vector<SpokenWord>& spoken) {
 
 Choice choose_on_sentences(const std::vector<Sentence>& sentences, const std::vector<std::string>& labels) {
   Choice best;
-  eval::WordErrors fewest;
+  eval::ErrorCounts fewest;
   for (const float unknown_below : {0.1f, 0.15f, 0.2f, 0.3f, 0.4f, 0.5f, 0.6f})
     for (const float switch_cost : {0.5f, 1.f, 2.f, 3.f, 4.f, 6.f, 8.f})
       for (const int fewest_windows : {1, 2}) {
         const models::WordDecoding decoding{unknown_below, switch_cost, fewest_windows};
-        eval::WordErrors errors;
+        eval::ErrorCounts errors;
         for (const Sentence& sentence : sentences)
-          errors += eval::word_errors(sentence.words, texts_of(words_of(sentence.windows, labels, decoding, 0)));
-        if (fewest.reference_words == 0 || errors.errors() < fewest.errors()) {
+          errors += eval::token_errors(sentence.words, texts_of(words_of(sentence.windows, labels, decoding, 0)));
+        if (fewest.reference == 0 || errors.errors() < fewest.errors()) {
           fewest = errors;
           best.decoding = decoding;
         }

@@ -4,12 +4,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <sstream>
 #include <stdexcept>
 #include <vector>
 
 #include "decoding/ctc_decoder.h"
-#include "eval/metrics.h"
+#include "eval/error_rate.h"
 #include "pipeline/data/dataset.h"
 #include "pipeline/data/spread.h"
 
@@ -25,11 +24,6 @@ double median(std::vector<double> values) {
   return *middle;
 }
 
-std::vector<std::string> split_words(const std::string& text) {
-  std::istringstream in(text);
-  return {std::istream_iterator<std::string>(in), {}};
-}
-
 // What was found on the sentences so far.
 class Measurement {
  public:
@@ -37,8 +31,8 @@ class Measurement {
 
   void add(const io::Clip& clip, const std::vector<int>& text, const decoding::LogProbabilities& heard) {
     ++sentences_;
-    errors_ += eval::word_errors(split_words(symbols_.text(text)),
-                                 split_words(symbols_.text(decoding::best_path(heard.values, heard.symbols))));
+    errors_ += eval::token_errors(eval::words_of(symbols_.text(text)),
+                                  eval::words_of(symbols_.text(decoding::best_path(heard.values, heard.symbols))));
     const auto alignment = decoding::align(heard, text);
     if (!alignment) return;
     const std::vector<decoding::TimedWord> words =
@@ -71,7 +65,7 @@ class Measurement {
   decoding::Symbols symbols_;
   std::optional<int> separator_;
   int64_t sentences_ = 0;
-  eval::WordErrors errors_;
+  eval::ErrorCounts errors_;
   std::vector<double> late_starts_, late_ends_;
 };
 

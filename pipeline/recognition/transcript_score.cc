@@ -22,7 +22,7 @@ void TranscriptScore::add(const std::vector<io::Word>& reference, const std::vec
     });
     false_words_ += in_speech ? 0 : 1;
   }
-  errors_ += eval::word_errors(expected, found);
+  errors_ += eval::token_errors(expected, found);
   silence_seconds_ += std::max(0., seconds - spoken);
   ++files_;
 }
@@ -36,8 +36,8 @@ std::string TranscriptScore::text() const {
       "word error rate {:.1f} % ({} wrong, {} missed, {} inserted of {} words in {} files); {:.1f} false words a "
       "minute "
       "of silence ({} in {:.0f} s)",
-      100 * errors_.rate(), errors_.substitutions, errors_.deletions, errors_.insertions, errors_.reference_words,
-      files_, false_words_a_minute(), false_words_, silence_seconds_);
+      100 * errors_.rate(), errors_.substitutions, errors_.deletions, errors_.insertions, errors_.reference, files_,
+      false_words_a_minute(), false_words_, silence_seconds_);
 }
 
 nlohmann::json TranscriptScore::json() const {
@@ -46,7 +46,7 @@ nlohmann::json TranscriptScore::json() const {
           {"substitutions", errors_.substitutions},
           {"deletions", errors_.deletions},
           {"insertions", errors_.insertions},
-          {"reference_words", errors_.reference_words},
+          {"reference_words", errors_.reference},
           {"silence_seconds", silence_seconds_},
           {"false_words", false_words_},
           {"false_words_a_minute", false_words_a_minute()}};

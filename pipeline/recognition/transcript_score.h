@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "eval/metrics.h"
+#include "eval/error_rate.h"
 #include "io/clip.h"
 #include "io/subtitles.h"
 
@@ -18,7 +18,7 @@ class TranscriptScore {
   void add(const std::vector<io::Word>& reference, const std::vector<io::TimedWord>& words, double seconds);
 
   int files() const { return files_; }
-  const eval::WordErrors& errors() const { return errors_; }
+  const eval::ErrorCounts& errors() const { return errors_; }
   double silence_seconds() const { return silence_seconds_; }
   int64_t false_words() const { return false_words_; }
   double false_words_a_minute() const;  // of silence; 0 when there is none
@@ -27,7 +27,7 @@ class TranscriptScore {
 
  private:
   int files_ = 0;
-  eval::WordErrors errors_;
+  eval::ErrorCounts errors_;
   double silence_seconds_ = 0;
   int64_t false_words_ = 0;
 };

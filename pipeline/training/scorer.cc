@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "decoding/ctc_decoder.h"
-#include "eval/metrics.h"
+#include "eval/error_rate.h"
 #include "eval/scores.h"
 
 namespace avsr::pipeline {
@@ -129,7 +129,7 @@ class SentenceScorer final : public Scorer {
           std::span(logits).subspan(b * padded * symbols, static_cast<size_t>(one.steps[b]) * symbols);
       const std::vector<int> read = decoding::best_path(rows, static_cast<int>(symbols));
       score.units += static_cast<int64_t>(one.texts[b].size());
-      score.correct += static_cast<int64_t>(one.texts[b].size()) - eval::symbol_errors(one.texts[b], read).errors();
+      score.correct += static_cast<int64_t>(one.texts[b].size()) - eval::token_errors(one.texts[b], read).errors();
     }
   }
 

@@ -35,6 +35,14 @@ TEST(NoiseCurve, BandsHaveTheIntervals) {
   EXPECT_THAT(program, HasSubstr("from 2.5, graph 0"));
 }
 
+TEST(NoiseCurve, OfErrorsHasRoomAboveAHundred) {
+  for (const std::string& program : {noise_curve_program(kCurves, "words", "curve.svg", Measure::word_error_rate),
+                                     noise_bands(kCurves, "babble", Measure::word_error_rate).commands}) {
+    EXPECT_THAT(program, HasSubstr("set ylabel 'word error rate (%)'\nset yrange [0:*]\n"));
+    EXPECT_THAT(program, testing::Not(HasSubstr("accuracy")));
+  }
+}
+
 TEST(NoiseCurve, IsDrawn) {
   if (std::system("gnuplot --version >/dev/null 2>&1") != 0) GTEST_SKIP() << "gnuplot is not installed";
   const std::filesystem::path picture = std::filesystem::path(testing::TempDir()) / "avsr_curve.svg";

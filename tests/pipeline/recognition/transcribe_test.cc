@@ -47,7 +47,7 @@ TEST(TranscriptScore, CountsWordErrorsAndWordsInSilence) {
   EXPECT_NEAR(score.silence_seconds(), 1.6, 1e-9);
   score.add(reference, {{"up", 1.0, 1.2, 1}}, 2);
   EXPECT_EQ(score.errors().deletions, 1);
-  EXPECT_EQ(score.errors().reference_words, 4);
+  EXPECT_EQ(score.errors().reference, 4);
   EXPECT_NEAR(score.false_words_a_minute(), 60 / 3.2, 1e-9);
   EXPECT_EQ(score.json().at("files"), 2);
 }
