@@ -11,6 +11,7 @@
 #include "models/backend/checks.h"
 #include "models/backend/cuda/algorithm_cache.h"
 #include "models/backend/cuda/conv.h"
+#include "models/backend/cuda/cudnn_handles.h"
 #include "models/backend/cuda/depth_channels.h"
 
 // cuDNN 9 calls these entry points of its own older interface deprecated; they run the same kernels as its graphs, for
@@ -23,25 +24,6 @@ namespace {
 constexpr size_t kMostWorkspace = size_t{1} << 30;
 constexpr size_t kAlignment = 16;  // bytes, of every address that cuDNN is given
 
-void check(cudnnStatus_t status, const char* what) {
-  if (status != CUDNN_STATUS_SUCCESS)
-    throw std::runtime_error(fmt::format("[cuDNN] {}: {}", what, cudnnGetErrorString(status)));
-}
-
-// A descriptor that is destroyed with its owner.
-template <typename Handle, cudnnStatus_t (*kCreate)(Handle*), cudnnStatus_t (*kDestroy)(Handle)>
-class Descriptor {
- public:
-  Descriptor() { check(kCreate(&handle_), "a descriptor"); }
-  ~Descriptor() { kDestroy(handle_); }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  operator Handle() const { return handle_; }
-
- private:
-  Handle handle_ = nullptr;
-};
-using TensorDescriptor = Descriptor<cudnnTensorDescriptor_t, cudnnCreateTensorDescriptor, cudnnDestroyTensorDescriptor>;
 using FilterDescriptor = Descriptor<cudnnFilterDescriptor_t, cudnnCreateFilterDescriptor, cudnnDestroyFilterDescriptor>;
 using ConvDescriptor =
     Descriptor<cudnnConvolutionDescriptor_t, cudnnCreateConvolutionDescriptor, cudnnDestroyConvolutionDescriptor>;

@@ -136,4 +136,9 @@ std::shared_ptr<CrossEntropy> CudaBackend::cross_entropy(const CrossEntropySpec&
   return cross_entropies_.get(spec, [&] { return make_cross_entropy(*this, spec); });
 }
 
+std::shared_ptr<CtcLoss> CudaBackend::ctc_loss() {
+  if (!ctc_loss_) ctc_loss_ = make_ctc_loss(*this);
+  return ctc_loss_;
+}
+
 }  // namespace avsr::backend::cuda

@@ -47,6 +47,7 @@ class CudaBackend final : public Backend {
   std::shared_ptr<Linear> linear(int in, int out) override;
   std::shared_ptr<Recurrent> recurrent(const RecurrentSpec& spec, int64_t batch, int64_t steps) override;
   std::shared_ptr<CrossEntropy> cross_entropy(const CrossEntropySpec& spec) override;
+  std::shared_ptr<CtcLoss> ctc_loss() override;
   int64_t images_at_once() const override { return int64_t{1} << 40; }  // all
 
   void fill(Tensor& t, float value) override;
@@ -123,6 +124,7 @@ class CudaBackend final : public Backend {
   KernelCache<std::pair<int, int>, Linear> linears_;
   KernelCache<std::pair<RecurrentSpec, std::pair<int64_t, int64_t>>, Recurrent> recurrents_;
   KernelCache<CrossEntropySpec, CrossEntropy> cross_entropies_;
+  std::shared_ptr<CtcLoss> ctc_loss_;
 };
 
 // The kernels, one file each.
@@ -132,5 +134,6 @@ std::shared_ptr<Linear> make_linear(CudaBackend& backend, int in, int out);
 std::shared_ptr<Recurrent> make_recurrent(CudaBackend& backend, const RecurrentSpec& spec, int64_t batch,
                                           int64_t steps);
 std::shared_ptr<CrossEntropy> make_cross_entropy(CudaBackend& backend, const CrossEntropySpec& spec);
+std::shared_ptr<CtcLoss> make_ctc_loss(CudaBackend& backend);
 
 }  // namespace avsr::backend::cuda

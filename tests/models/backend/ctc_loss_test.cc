@@ -1,7 +1,9 @@
 // CTC on every back end against the sum over all paths of small clips.
 #include <cmath>
 #include <limits>
+#include <tuple>
 
+#include "decoding/ctc.h"
 #include "tests/models/backend/gradient_check.h"
 
 namespace avsr::backend {
@@ -74,6 +76,38 @@ TEST(CtcLoss, ATextThatDoesNotFitTeachesNothing) {
   const std::vector<float> gradient = backend.values(dlogits);
   EXPECT_EQ(std::vector<float>(gradient.begin(), gradient.begin() + 12), std::vector<float>(12, 0.f));
   EXPECT_EQ(std::vector<float>(gradient.end() - 6, gradient.end()), std::vector<float>(6, 0.f)) << "beyond its length";
+}
+
+// Sentences as they are trained on, and one longer than a library's kernel takes: against decoding/ctc.h.
+TEST(CtcLoss, OfSentencesIsTheHosts) {
+  const auto made = test::make_test_backend(2);
+  Backend& backend = *made;
+  constexpr int kSymbols = 12;
+  const std::vector<std::tuple<int, Lengths, std::vector<int>>> batches{
+      {80, {75, 60, 40, 75}, {25, 20, 1, 30}},  // padded steps; lengths; labels of each text
+      {620, {620, 600}, {300, 20}}};
+  for (const auto& [steps, lengths, sizes] : batches) {
+    Texts texts;
+    for (const int size : sizes) {
+      texts.emplace_back();
+      for (int i = 0; i < size; ++i) texts.back().push_back(1 + (i * i / 2 + size) % (kSymbols - 1));
+    }
+    const auto clips = static_cast<int64_t>(texts.size());
+    const Tensor logits = testing::random_tensor(backend, {clips, steps, kSymbols}, 3, 2);
+    Tensor losses, dlogits = testing::filled(backend, logits.shape, std::numeric_limits<float>::infinity());
+    backend.ctc_loss()->run(logits, &lengths, texts, {}, losses, dlogits);
+    const std::vector<float> values = backend.values(logits);
+    std::vector<float> gradient(values.size());
+    Doubles wanted = decoding::ctc_loss({values, steps, kSymbols, lengths, texts}, gradient);
+    Doubles wanted_gradient;
+    for (size_t i = 0; i < gradient.size(); ++i) {
+      const size_t clip = i / static_cast<size_t>(steps * kSymbols);
+      wanted_gradient.push_back(gradient[i] / static_cast<double>(texts[clip].size() * texts.size()));
+    }
+    for (size_t b = 0; b < wanted.size(); ++b) wanted[b] /= static_cast<double>(texts[b].size());
+    testing::expect_near(backend.values(losses), wanted, 1e-3, "losses");
+    testing::expect_near(backend.values(dlogits), wanted_gradient, 1e-5, "dlogits");
+  }
 }
 
 TEST(CtcLoss, RefusesWhatDoesNotFit) {
