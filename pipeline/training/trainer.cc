@@ -224,7 +224,8 @@ class StageTrainer {
     if (!std::isfinite(validation.loss_sum)) stop_diverged("the validation loss");
     const double training_seconds = progress_.seconds;
     progress_.seconds += seconds_since(start);
-    const bool better = validation.accuracy() > progress_.best_accuracy;
+    // The first epoch is the best so far, however bad: of sentences the accuracy has no lowest value.
+    const bool better = progress_.best_epoch < 0 || validation.accuracy() > progress_.best_accuracy;
     if (better) {
       progress_.best_accuracy = validation.accuracy();
       progress_.best_loss = validation.loss();
