@@ -4,12 +4,15 @@
 
 #include <kainjow/mustache.hpp>
 #include <stdexcept>
+#include <string_view>
 #include <utility>
 
 namespace avsr::pipeline {
 namespace {
 
 using kainjow::mustache::data;
+
+constexpr std::string_view kPart = "_part";  // ends the name of a template that others include
 
 data to_mustache(const nlohmann::json& json) {
   if (json.is_object()) {
@@ -37,7 +40,11 @@ std::string html_page(const std::string& name, const nlohmann::json& values) {
     throw std::invalid_argument(fmt::format("[page] template '{}': {}", name, page.error_message()));
   nlohmann::json all = values;
   all["style"] = texts.at("style");
-  return page.render(to_mustache(all));
+  data filled = to_mustache(all);
+  for (const auto& part : texts)
+    if (part.first.ends_with(kPart))
+      filled.set(part.first, kainjow::mustache::partial([&text = part.second] { return text; }));
+  return page.render(filled);
 }
 
 }  // namespace avsr::pipeline

@@ -9,8 +9,8 @@ namespace avsr::pipeline {
 
 // The page of a template by its file's name without ending. values: an object of texts, true and false, lists and
 // further objects; a text is made safe for HTML by {{name}}, and stands as it is with {{{name}}}. The common style
-// sheet is
-// {{{style}}}. Throws std::invalid_argument where there is no such template or it is not well-formed.
+// sheet is {{{style}}}; {{>name_part}} includes the template of that name, with the page's values. Throws
+// std::invalid_argument where there is no such template or it is not well-formed.
 std::string html_page(const std::string& name, const nlohmann::json& values);
 
 // The files of pipeline/templates: name -> text.

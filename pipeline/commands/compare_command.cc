@@ -21,8 +21,10 @@ std::string rows_table(const ResultsChange& change) {
     model = std::max(model, row.model.size());
     condition = std::max(condition, row.condition.size());
   }
-  std::string text = fmt::format("{:<{}}  {:<{}} {:>6} {:>6} {:>7}  {:<16} {:>5} {:>6} {:>7}\n", "%", model,
-                                 "condition", condition, "before", "after", "change", "95 %", "lost", "gained", "p");
+  std::string text =
+      fmt::format("{:<{}}  {:<{}} {:>6} {:>6} {:>7}  {:<16} {:>5} {:>6} {:>7}\n", change.sentences ? "WER %" : "%",
+                  model, "condition", condition, "before", "after", "change", "95 %",
+                  change.sentences ? "worse" : "lost", change.sentences ? "better" : "gained", "p");
   for (const RowChange& row : change.rows) {
     const std::string interval =
         row.interval ? fmt::format("({:+.1f} to {:+.1f})", 100 * row.interval->low, 100 * row.interval->high) : "";
@@ -67,11 +69,11 @@ int run_compare(const Arguments& arguments) {
   const ResultsChange change = compare_results(before, after);
   const auto significant = std::count_if(change.rows.begin(), change.rows.end(),
                                          [](const RowChange& row) { return row.p_holm < kSignificant; });
-  std::cout << fmt::format("{} clips\n\n", change.clips) << rows_table(change)
-            << fmt::format(
-                   "\n{} of {} differences are significant (* p < {}: McNemar's exact test, Holm's correction for "
-                   "{} rows).\n",
-                   significant, change.rows.size(), kSignificant, change.rows.size())
+  std::cout << fmt::format("{} {}\n\n", change.clips, change.sentences ? "sentences" : "clips") << rows_table(change)
+            << fmt::format("\n{} of {} differences are significant (* p < {}: {}, Holm's correction for {} rows).\n",
+                           significant, change.rows.size(), kSignificant,
+                           change.sentences ? "matched-pairs test over sentences" : "McNemar's exact test",
+                           change.rows.size())
             << words_table(change);
   for (const std::string& note : change.notes) std::cout << "note: " << note << "\n";
   return 0;

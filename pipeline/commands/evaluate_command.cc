@@ -1,4 +1,4 @@
-// avsr evaluate: a table of accuracies, models by noise levels.
+// avsr evaluate: a table of accuracies, or of word error rates, models by noise levels.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -14,7 +14,9 @@
 #include "pipeline/commands/options.h"
 #include "pipeline/device.h"
 #include "pipeline/evaluation/evaluate.h"
+#include "pipeline/evaluation/evaluate_sentences.h"
 #include "pipeline/evaluation/test_noise.h"
+#include "pipeline/evaluation/tested_models.h"
 #include "pipeline/progress.h"
 #include "preprocessing/noise.h"
 
@@ -101,8 +103,16 @@ void check_settings(const EvaluationSettings& settings, int64_t seed) {
   preprocessing::BabbleSettings babble;
   babble.voices = settings.voices;
   babble.validate();
+  settings.sentences.validate();
   check_loader_options(settings.workers, settings.cache_gb);
   if (seed < 0) throw std::invalid_argument(fmt::format("--seed: expected 0 or more, got {}", seed));
+}
+
+void refuse_sentence_options(const EvaluationSettings& settings, const Recognizer& model) {
+  if (settings.sentences.any())
+    throw std::invalid_argument(fmt::format(
+        "--words, --grammar, --language-model and --beam are for models that write sentences; {} knows words",
+        model.path()));
 }
 
 }  // namespace
@@ -134,11 +144,20 @@ int run_evaluate(const Arguments& arguments) {
       "dropout then leaves the answer to an audio or a video model given beside it")(
       "choose-on", po::value(&settings.choose_on)->default_value(settings.choose_on),
       "split on which each model's temperature of calibration is chosen and, of an audio and a video model, the "
-      "weights that join their decisions (vote, weighted sum, product); '' for neither")(
+      "weights that join their decisions (vote, weighted sum, product); of models of sentences, the settings of "
+      "searches; '' for none")(
       "out", po::value(&out),
       "folder for report.html, results.json, results.csv, results.md and (of two levels or more) noise-curve.svg")(
       "seed", po::value(&seed)->default_value(1), "of the noise and the damage")(
       "batch", po::value(&settings.batch)->default_value(16), "clips at a time");
+  options.add_options()("words", po::value(&settings.sentences.words),
+                        "of models of sentences: file with the words that may be said, one a line (docs/decoding.md)")(
+      "grammar", po::value(&settings.sentences.grammar), "the same: file with the sentences that may be said")(
+      "language-model", po::value(&settings.sentences.language_model),
+      "the same: n-gram model (ARPA) of what is likely. Each file is tried by itself and with this one, and none, in "
+      "the "
+      "same run")("beam", po::value(&settings.sentences.beam)->default_value(0),
+                  "the same: texts that a search keeps; 0: chosen, as language weight and insertion bonus");
   add_loader_options(options, settings.workers, settings.cache_gb);
   add_device_options(options, device);
   options.add_options()("help,h", "this text");
@@ -149,8 +168,8 @@ int run_evaluate(const Arguments& arguments) {
   const Parsed parsed =
       parse_options(arguments, options, hidden, positions,
                     "avsr evaluate MODEL… --data DIR [--snr LEVELS] [--out DIR]\n\nAccuracy of models on a split, "
-                    "clean and in noise. All models hear the same noisy clips. NAME=MODEL gives a model its name in "
-                    "the tables.",
+                    "clean and in noise; of models that write sentences, word and character error rates. All models "
+                    "hear the same noisy clips. NAME=MODEL gives a model its name in the tables.",
                     "avsr evaluate run/*.safetensors --data data --noise babble,white --snr clean,20,10,0,-5 --out "
                     "run/evaluation");
   if (parsed.help) return 0;
@@ -174,12 +193,21 @@ int run_evaluate(const Arguments& arguments) {
     if (!bar || what != pass) bar = std::make_unique<Progress>(pass = what, "clips", total);
     bar->update(done);
   };
-  const Evaluation evaluation = evaluate(models, settings, tick);
-  bar.reset();
-  std::cout << "\n" << accuracy_table(evaluation, false);
-  for (const std::string& note : evaluation.notes) std::cout << "note: " << note << "\n";
-  if (!out.empty())
-    for (const std::string& line : write_results(evaluation, out)) std::cout << line << "\n";
+  const auto show = [&](const auto& evaluation, const std::string& table) {
+    bar.reset();
+    std::cout << "\n" << table;
+    for (const std::string& note : evaluation.notes) std::cout << "note: " << note << "\n";
+    if (!out.empty())
+      for (const std::string& line : write_results(evaluation, out)) std::cout << line << "\n";
+  };
+  if (of_sentences(models)) {
+    const SentenceEvaluation evaluation = evaluate_sentences(models, settings, tick);
+    show(evaluation, error_rate_table(evaluation, false));
+  } else {
+    refuse_sentence_options(settings, *models.front());
+    const Evaluation evaluation = evaluate(models, settings, tick);
+    show(evaluation, accuracy_table(evaluation, false));
+  }
   return 0;
 }
 

@@ -6,10 +6,12 @@
 #include <cstdlib>
 #include <filesystem>
 #include <map>
+#include <numeric>
 #include <set>
 #include <stdexcept>
 #include <utility>
 
+#include "eval/error_rate.h"
 #include "eval/significance.h"
 #include "io/atomic_file.h"
 
@@ -19,14 +21,16 @@ namespace {
 using nlohmann::json;
 
 std::string condition_of(const json& row) {
-  if (row.value("missing", json()) == "audio") return "no sound";
-  std::string name = "clean";
-  if (row.at("snr_db").is_number())
+  const bool silent = row.value("missing", json()) == "audio";
+  std::string name = silent ? "no sound" : "clean";
+  if (!silent && row.at("snr_db").is_number())
     name = fmt::format("{} {:g} dB", row.at("noise").get<std::string>(), row["snr_db"].get<double>());
   if (row.at("damage").is_string()) name += ", " + row["damage"].get<std::string>();
   if (row.value("missing", json()) == "video") name += ", no video";
-  return name;
+  return name + (row.contains("decoding") ? "; " + row["decoding"].get<std::string>() : "");
 }
+
+bool of_sentences(const json& results) { return results.value("kind", "") == "sentences"; }
 
 using RowName = std::pair<std::string, std::string>;  // system, condition
 
@@ -41,8 +45,9 @@ std::vector<std::string> systems_of(const json& results) {
 
 // Clips of both: (index in the first, index in the second).
 std::vector<std::pair<size_t, size_t>> common_clips(const json& before, const json& after) {
-  const json &keys = before.at("clips").at("keys"), &words = before["clips"].at("words"),
-             &others = after.at("clips").at("keys"), &other_words = after["clips"].at("words");
+  const char* said = of_sentences(before) ? "texts" : "words";
+  const json &keys = before.at("clips").at("keys"), &words = before["clips"].at(said),
+             &others = after.at("clips").at("keys"), &other_words = after["clips"].at(said);
   std::map<std::string, size_t> places;
   for (size_t i = 0; i < others.size(); ++i) places[others[i].get<std::string>()] = i;
   std::vector<std::pair<size_t, size_t>> common;
@@ -55,8 +60,11 @@ std::vector<std::pair<size_t, size_t>> common_clips(const json& before, const js
 
 class Comparer {
  public:
-  Comparer(const json& before, const json& after)
-      : before_(before), after_(after), clips_(common_clips(before, after)) {
+  Comparer(const json& before, const json& after) : before_(before), after_(after) {
+    if (of_sentences(before) != of_sentences(after))
+      throw std::invalid_argument("one of the two evaluations is of words, the other of sentences");
+    clips_ = common_clips(before, after);
+    change_.sentences = of_sentences(before);
     if (clips_.empty()) throw std::invalid_argument("the two evaluations have no clip in common");
     for (const auto& clip : clips_) groups_.push_back(before.at("clips").at("groups").at(clip.first).get<int>());
   }
@@ -76,7 +84,8 @@ class Comparer {
         ++alone;
         continue;
       }
-      compare_rows(row, *found->second);
+      change_.rows.push_back(change_.sentences ? compare_sentences(row, *found->second)
+                                               : compare_words(row, *found->second));
       others.erase(found);
     }
     if (change_.rows.empty())
@@ -117,7 +126,7 @@ class Comparer {
     if (first != second) change_.notes.push_back(fmt::format("{}: {} then {}", what, first.dump(), second.dump()));
   }
 
-  void compare_rows(const json& first, const json& second) {
+  RowChange compare_words(const json& first, const json& second) {
     const std::string left = first.at("right").get<std::string>(), right = second.at("right").get<std::string>();
     const json& words = before_["clips"]["words"];
     std::vector<uint8_t> before, after;
@@ -139,7 +148,40 @@ class Comparer {
     row.lost = test.only_a;
     row.gained = test.only_b;
     row.p = test.p;
-    change_.rows.push_back(std::move(row));
+    return row;
+  }
+
+  RowChange compare_sentences(const json& first, const json& second) {
+    std::vector<int64_t> before, after;
+    std::vector<double> words, differences;
+    RowChange row{.model = first.at("model").get<std::string>(), .condition = condition_of(first), .interval = {}};
+    for (const auto& [i, j] : clips_) {
+      before.push_back(first.at("errors").at(i).get<int64_t>());
+      after.push_back(second.at("errors").at(j).get<int64_t>());
+      words.push_back(before_["clips"]["words"].at(i).get<double>());
+      differences.push_back(static_cast<double>(after.back() - before.back()));
+      row.before += static_cast<double>(before.back());
+      row.after += static_cast<double>(after.back());
+      row.lost += after.back() > before.back() ? 1 : 0;
+      row.gained += after.back() < before.back() ? 1 : 0;
+      const std::string said = before_["clips"]["texts"].at(i).get<std::string>();
+      count_words(said, first.at("heard").at(i).get<std::string>(), &WordChange::before);
+      count_words(said, second.at("heard").at(j).get<std::string>(), &WordChange::after);
+      for (const std::string& word : eval::words_of(said)) ++words_[word].clips;
+    }
+    const double all = std::accumulate(words.begin(), words.end(), 0.0);
+    row.before /= all;
+    row.after /= all;
+    row.interval = eval::bootstrap_ratio(differences, words, groups_);
+    row.p = eval::matched_pairs_p(before, after);
+    return row;
+  }
+
+  // Adds the words that are right.
+  void count_words(const std::string& said, const std::string& heard, int64_t WordChange::* right) {
+    const std::vector<std::string> words = eval::words_of(said);
+    for (const eval::EditStep& step : eval::edit_alignment(words, eval::words_of(heard)))
+      if (step.edit == eval::Edit::match) ++(words_[words[static_cast<size_t>(step.reference)]].*right);
   }
 
   void correct_for_many() {
@@ -174,7 +216,11 @@ void check_results(const json& results) {
     throw std::invalid_argument("keys, words and groups of its clips are not of one length");
   for (const json& row : results["rows"]) {
     for (const char* key : {"model", "noise", "snr_db", "damage"}) row.at(key);
-    if (row.at("right").get<std::string>().size() != clips)
+    if (of_sentences(results)) {
+      if (results["clips"].at("texts").size() != clips || row.at("errors").size() != clips ||
+          row.at("heard").size() != clips)
+        throw std::invalid_argument(fmt::format("a row has {} sentences for {} clips", row.at("errors").size(), clips));
+    } else if (row.at("right").get<std::string>().size() != clips)
       throw std::invalid_argument(fmt::format("a row has {} answers for {} clips", row["right"].size(), clips));
   }
 }

@@ -12,6 +12,7 @@
 #include "models/backend/backend.h"
 #include "pipeline/data/video_damage.h"
 #include "pipeline/evaluation/evaluation.h"
+#include "pipeline/evaluation/sentence_decodings.h"
 #include "pipeline/evaluation/test_batches.h"
 #include "pipeline/recognition/recognizer.h"
 
@@ -31,9 +32,10 @@ struct EvaluationSettings {
   double cache_gb = 0;                   // memory for decoded clips, in GB; 0: half of what there is
   std::vector<models::Streams> missing;  // audio, video: clips are tested without it, too
   // Split on which is chosen how the decisions of the first audio and the first video model are joined, and each
-  // model's temperature of calibration; empty: neither is looked at.
+  // model's temperature of calibration; of models of sentences, the settings of searches. Empty: none is looked at.
   std::string choose_on = "val";
   std::vector<std::string> names;  // of the models in the tables; none or "": after their files
+  SentenceSettings sentences;      // of models that write sentences
 };
 
 // All that the settings ask for: clean where the levels have it, then each noise at the other levels; first with the

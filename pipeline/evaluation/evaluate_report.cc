@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <stdexcept>
 
 #include "eval/confusions.h"
@@ -11,24 +10,13 @@
 #include "pipeline/evaluation/evaluate.h"
 #include "pipeline/evaluation/evaluation_numbers.h"
 #include "pipeline/evaluation/evaluation_page.h"
+#include "pipeline/evaluation/report_text.h"
 #include "pipeline/recognition/word_sequence.h"
 
 namespace avsr::pipeline {
 namespace {
 
 constexpr size_t kShownWords = 10;  // in the report; results.json has all
-
-std::string level_name(const Condition& condition) {
-  if (condition.lacks(models::Streams::audio)) return "no sound";
-  return condition.snr_db ? fmt::format("{:g} dB", *condition.snr_db) : "clean";
-}
-
-// A label or a model's name as text of results.md: "<background>" is no HTML, and "|" ends no cell.
-std::string markdown_text(const std::string& name) {
-  std::string text;
-  for (const char c : name) text += c == '<' ? "&lt;" : c == '|' ? "&#124;" : c == '&' ? "&amp;" : std::string(1, c);
-  return text;
-}
 
 std::string label_text(const Evaluation& evaluation, int label) {
   return markdown_text(evaluation.labels.at(static_cast<size_t>(label)));
@@ -165,14 +153,6 @@ std::string systems_table(const Evaluation& evaluation) {
          "with the temperature in brackets, chosen on another split.\n";
 }
 
-// "noise-curve.svg" for the first panel, then "noise-curve-white-blur-2.svg".
-std::string picture_of(const Evaluation::Panel& panel, bool first) {
-  std::string name = first ? "noise-curve" : "noise-curve-" + panel.title;
-  for (char& c : name)
-    if (!std::isalnum(static_cast<unsigned char>(c)) && c != '-' && c != '.') c = '-';
-  return name + ".svg";
-}
-
 }  // namespace
 
 std::string accuracy_table(const Evaluation& evaluation, bool markdown) {
@@ -192,11 +172,9 @@ std::vector<std::string> write_results(const Evaluation& evaluation, const std::
   const nlohmann::json results = results_json(evaluation);
   write("results.json", results.dump(2) + "\n");
   write("results.csv", results_csv(evaluation));
-  std::string report = fmt::format(
-      "# Accuracy: {}\n\n{}\nIn brackets: 95 % intervals (bootstrap by {}). Split {}, data hash {}, seed {}.\n",
-      title_of(evaluation), accuracy_table(evaluation, true), evaluation.grouped_by,
-      evaluation.data.at("split").get<std::string>(), evaluation.data.at("hash").get<std::string>(),
-      evaluation.data.at("seed").get<uint64_t>());
+  std::string report =
+      fmt::format("# Accuracy: {}\n\n{}\nIn brackets: 95 % intervals (bootstrap by {}). {}\n", title_of(evaluation),
+                  accuracy_table(evaluation, true), evaluation.grouped_by, data_text(evaluation));
   report += comparison_tables(evaluation) + systems_table(evaluation);
   for (const std::string& note : evaluation.notes) report += "\nNote: " + note + ".\n";
   for (const EvaluationRow* row : evaluation.leading_rows()) report += words_report(evaluation, *row);

@@ -1,19 +1,8 @@
 #include "pipeline/evaluation/evaluation.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 namespace avsr::pipeline {
-namespace {
-
-// ", blur:2", ", no video"; nothing for the intact picture.
-std::string picture_suffix(const Condition& condition) {
-  if (condition.lacks(models::Streams::video)) return ", no video";
-  return condition.damage ? fmt::format(", {}", condition.damage->text()) : "";
-}
-
-}  // namespace
 
 std::vector<uint8_t> EvaluationRow::hits(const std::vector<int>& words) const {
   std::vector<uint8_t> hits(answers.size());
@@ -44,15 +33,6 @@ eval::Interval Evaluation::interval(const EvaluationRow& row) const {
   return eval::wilson_interval(correct, row.clips());
 }
 
-std::string Evaluation::name_of(const Condition& condition) const {
-  if (condition.lacks(models::Streams::audio)) return "no sound";
-  std::string name = "clean";
-  if (condition.noise >= 0)
-    name = fmt::format("{} {:g} dB", noises.at(static_cast<size_t>(condition.noise)).at("name").get<std::string>(),
-                       condition.snr_db.value());
-  return name + picture_suffix(condition);
-}
-
 std::vector<std::string> Evaluation::systems() const {
   std::vector<std::string> systems;
   for (const EvaluationRow& row : rows)
@@ -72,33 +52,6 @@ std::vector<const EvaluationRow*> Evaluation::leading_rows() const {
   for (const std::string& system : systems())
     if (const EvaluationRow* first = row(system, conditions.front())) leading.push_back(first);
   return leading;
-}
-
-std::vector<Evaluation::Panel> Evaluation::panels() const {
-  std::vector<Panel> panels;
-  std::vector<Condition> pictures;  // one of each, whatever is heard with it
-  bool silent = false;
-  for (const Condition& c : conditions) {
-    const auto same = [&](const Condition& other) { return c.same_picture(other); };
-    if (c.lacks(models::Streams::audio))
-      silent = true;
-    else if (std::none_of(pictures.begin(), pictures.end(), same))
-      pictures.push_back(c);
-  }
-  for (const Condition& picture : pictures)
-    for (size_t n = 0; n < std::max<size_t>(1, noises.size()); ++n) {
-      Panel panel;
-      for (const Condition& c : conditions)
-        if (!c.lacks(models::Streams::audio) && c.same_picture(picture) &&
-            (c.noise < 0 || c.noise == static_cast<int>(n)))
-          panel.conditions.push_back(c);
-      const bool noisy = panel.conditions.back().noise >= 0;
-      panel.title = noisy ? noises[n].at("name").get<std::string>() : "clean";
-      panel.title += picture_suffix(picture);
-      if (n == 0 || noisy) panels.push_back(std::move(panel));  // clean alone stands once
-    }
-  if (silent) panels.push_back({"no sound", {{.damage = std::nullopt, .missing = models::Streams::audio}}});
-  return panels;
 }
 
 }  // namespace avsr::pipeline

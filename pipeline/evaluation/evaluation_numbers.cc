@@ -19,14 +19,6 @@ using nlohmann::json;
 
 json or_null(const std::optional<double>& value) { return value ? json(*value) : json(); }
 
-void add_condition(const Evaluation& evaluation, const Condition& condition, json& row) {
-  row["noise"] =
-      condition.noise < 0 ? json("none") : evaluation.noises.at(static_cast<size_t>(condition.noise)).at("name");
-  row["snr_db"] = condition.snr_db ? json(*condition.snr_db) : json("clean");
-  row["damage"] = condition.damage ? json(condition.damage->text()) : json();
-  row["missing"] = condition.missing ? json(name_of(*condition.missing)) : json();
-}
-
 std::vector<double> as_numbers(const std::vector<uint8_t>& hits) { return {hits.begin(), hits.end()}; }
 
 Comparison compare_rows(const Evaluation& evaluation, const EvaluationRow& row, const EvaluationRow& over) {
@@ -122,7 +114,7 @@ json system_json(const Evaluation& evaluation, const EvaluationRow& row) {
               {"by_length", by_name(row, evaluation, word_lengths(evaluation))},
               {"confusions", confusions}};
   if (!row.probabilities.empty()) system["reliability"] = reliability(evaluation, row);
-  add_condition(evaluation, row.condition, system);
+  evaluation.describe(row.condition, system);
   return system;
 }
 
@@ -131,7 +123,7 @@ json comparison_json(const Evaluation& evaluation, const Comparison& one) {
                   {"only_model", one.only_system}, {"only_over", one.only_over}, {"p", one.p},
                   {"p_holm", one.p_holm}};
   if (one.interval) comparison.update({{"ci95_low", one.interval->low}, {"ci95_high", one.interval->high}});
-  add_condition(evaluation, one.condition, comparison);
+  evaluation.describe(one.condition, comparison);
   return comparison;
 }
 
@@ -159,7 +151,7 @@ json row_json(const Evaluation& evaluation, const EvaluationRow& row) {
            {"ci95_low", interval.low},
            {"ci95_high", interval.high},
            {"right", right_text(row.hits(evaluation.words))}};
-  add_condition(evaluation, row.condition, one);
+  evaluation.describe(row.condition, one);
   return one;
 }
 

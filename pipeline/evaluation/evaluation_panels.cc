@@ -13,14 +13,9 @@ using nlohmann::json;
 
 constexpr double kSignificant = 0.05;
 
-std::string level_text(const Condition& condition) {
-  if (condition.lacks(models::Streams::audio)) return "no sound";
-  return condition.snr_db ? fmt::format("{:g} dB", *condition.snr_db) : "clean";
-}
-
 json levels_of(const Evaluation::Panel& panel) {
   json levels = json::array();
-  for (const Condition& condition : panel.conditions) levels.push_back(level_text(condition));
+  for (const Condition& condition : panel.conditions) levels.push_back(level_name(condition));
   return levels;
 }
 
@@ -83,7 +78,7 @@ json figure_of(const PageSource& source, const Evaluation::Panel& panel, PagePlo
       curve.points.push_back({!condition.snr_db, condition.snr_db.value_or(0), accuracy_of(*row),
                               row->at("ci95_low").get<double>(), row->at("ci95_high").get<double>()});
       told +=
-          fmt::format("{}{} % {}", told.empty() ? "" : ", ", percent_text(row->at("accuracy")), level_text(condition));
+          fmt::format("{}{} % {}", told.empty() ? "" : ", ", percent_text(row->at("accuracy")), level_name(condition));
     }
     if (curve.points.empty()) continue;
     alt += fmt::format(" {}: {}.", source.systems[s], told);

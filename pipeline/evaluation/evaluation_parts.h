@@ -31,8 +31,6 @@ class PageSource {
 std::string percent_text(double share);
 std::string percent_text(const nlohmann::json& share);  // a dash where it is null
 
-// facts, models, noises, notes: what was tested.
-void add_facts(const PageSource& source, nlohmann::json& page);
 // panels: accuracy by noise and damage, and how far the reference is ahead.
 void add_panels(const PageSource& source, PagePlots& plots, nlohmann::json& page);
 // systems, roc, pr, fusion, speakers, lengths: the systems beside each other.

@@ -1,10 +1,9 @@
-// One pass of several models over a split, each clip under every condition.
+// Models of words on a split, each clip under every condition.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,7 +12,7 @@
 #include "pipeline/evaluation/decision_fusion.h"
 #include "pipeline/evaluation/evaluate.h"
 #include "pipeline/evaluation/evaluation.h"
-#include "pipeline/evaluation/test_noise.h"
+#include "pipeline/evaluation/test_pass.h"
 #include "pipeline/evaluation/tested_models.h"
 
 namespace avsr::pipeline {
@@ -40,44 +39,26 @@ class Evaluator {
   Evaluation test(const std::optional<FusedModels>& fused, const std::vector<FusionWay>& ways);
   // Weights on all conditions, for the fused models; temperatures on the first one.
   Chosen choose(const std::optional<FusedModels>& fused);
-  std::vector<std::string> condition_names() const;
+  std::vector<std::string> condition_names() const { return pass_.condition_names(); }
 
  private:
-  void open_data();
-  void open_noises(const std::string& tested);
-  void check_missing();
-  void note_once(const std::string& note);
   void add_rows(const std::string& name, models::Streams streams);
   EvaluationRow& row(size_t system, size_t condition) {
     return evaluation_.rows[system * evaluation_.conditions.size() + condition];
   }
-  size_t twin(size_t model, size_t condition) const;
-  // Whose probabilities count for a model under a condition, and under which condition they are the same.
-  struct Source {
-    size_t model, condition;
-  };
-  std::optional<Source> source(size_t model, size_t condition) const;
-  eval::Scores scores(const Source& source) const;
+  eval::Scores scores(const TestPass::Source& source) const;
   std::vector<float> join(const FusionWay& way, const FusedModels& fused, size_t condition) const;
-  using Wants = std::function<bool(size_t model, size_t condition)>;
   using Observe = std::function<void(size_t condition, const std::vector<int>& words)>;
-  TestBatches batches(const Wants& wants) const;
-  void run(const std::string& what, const Wants& wants, const Observe& observe);
+  void run(const std::string& what, const TestPass::Wants& wants, const Observe& observe);
   void answer(const std::vector<float>& probabilities, const std::vector<int>& words, EvaluationRow& row) const;
   void share_rows();
   void add_worst();
 
   const TestedModels& models_;
   const EvaluationSettings& settings_;
-  const EvaluationTick& tick_;
+  TestPass pass_;
   Evaluation evaluation_;
-  std::vector<std::string> names_;
   int labels_ = 0;
-  std::shared_ptr<CacheBudget> cache_;
-  std::unique_ptr<Dataset> dataset_;
-  std::vector<TestNoise> noises_;
-  io::Waveform room_;
-  bool hears_ = false;
   std::vector<std::map<size_t, std::vector<float>>> current_;  // of the piece at hand: model -> condition -> (N, V)
 };
 

@@ -41,6 +41,7 @@ TestNoise speech_for_noise(const TestNoiseFrom& from, NoiseSource::Utterances& u
     Dataset::Settings wanted;
     wanted.streams = models::Streams::audio;
     wanted.cache = from.cache;
+    wanted.targets = from.targets;
     noise.dataset = Dataset::open(from.data, split, wanted);
     utterances = {noise.dataset.get(), clips_of(*noise.dataset)};
     const std::vector<std::string> talkers = noise.dataset->talkers();

@@ -20,6 +20,7 @@ struct TestNoiseFrom {
   std::vector<std::string> training_talkers;  // sorted
   int voices = 8;                             // of babble
   std::shared_ptr<CacheBudget> cache;
+  Targets targets = Targets::words;  // what the split's examples are; sentences may have no word with times
 };
 
 // One noise for a split's clips: one of kMadeNoises, a sound file, or a folder of them. Babble and the spectrum of

@@ -79,13 +79,26 @@ void check_models(const TestedModels& models, const nlohmann::json& crop, const 
   for (const auto& model : models) {
     model->check_crop(crop, data);
     if (model->labels() != models.front()->labels())
-      throw std::runtime_error(fmt::format("[evaluate] {} and {} know different words: evaluate them one by one",
-                                           models.front()->path(), model->path()));
-    if (model->rule().window_frames != models.front()->rule().window_frames)
+      throw std::runtime_error(fmt::format("[evaluate] {} and {} know different {}: evaluate them one by one",
+                                           models.front()->path(), model->path(),
+                                           model->sentences() ? "symbols" : "words"));
+    if (!model->sentences() && model->rule().window_frames != models.front()->rule().window_frames)
       throw std::runtime_error(fmt::format(
           "[evaluate] {} and {} were trained on windows of {} and {} frames: evaluate them one by one",
           models.front()->path(), model->path(), models.front()->rule().window_frames, model->rule().window_frames));
   }
+}
+
+bool of_sentences(const TestedModels& models) {
+  for (const auto& model : models)
+    if (model->sentences() != models.front()->sentences()) {
+      const Recognizer &sentences = model->sentences() ? *model : *models.front(),
+                       &words = model->sentences() ? *models.front() : *model;
+      throw std::runtime_error(
+          fmt::format("[evaluate] {} writes sentences and {} knows words: evaluate them one by one", sentences.path(),
+                      words.path()));
+    }
+  return !models.empty() && models.front()->sentences();
 }
 
 nlohmann::json describe_models(const TestedModels& models, const std::vector<std::string>& names) {

@@ -29,9 +29,14 @@ models::Streams streams_of(const TestedModels& models);
 // Talkers that any of them was trained on; sorted.
 std::vector<std::string> training_talkers_of(const TestedModels& models);
 
-// Throws std::runtime_error naming the files where there is no model, where two know other words or were trained on
-// windows of other lengths, or where one does not suit crops made as `crop` (dataset.json of the folder `data`).
+// Throws std::runtime_error naming the files where there is no model, where two know other words (or symbols) or were
+// trained on windows of other lengths, or where one does not suit crops made as `crop` (dataset.json of the folder
+// `data`).
 void check_models(const TestedModels& models, const nlohmann::json& crop, const std::string& data);
+
+// Whether the models write sentences. Throws std::runtime_error naming two files where some do and others know words:
+// one is measured in wrong words, the other in right ones.
+bool of_sentences(const TestedModels& models);
 
 // [{name, file, streams, provenance}]
 nlohmann::json describe_models(const TestedModels& models, const std::vector<std::string>& names);

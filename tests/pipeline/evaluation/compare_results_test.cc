@@ -86,6 +86,57 @@ TEST(CompareResults, MatchesSystemsByNameAndConditionsByWhatTheyAre) {
   EXPECT_THAT(change.notes, ElementsAre(HasSubstr("0 rows are only in the first, 1 only in the second")));
 }
 
+// Ten sentences of two words; heard: of all of them.
+json sentences(const std::string& heard, const std::string& decoding = "greedy") {
+  json made = results("a", "0000000000");
+  made["kind"] = "sentences";
+  made["clips"]["words"] = std::vector<int>(10, 2);
+  made["clips"]["texts"] = std::vector<std::string>(10, "bin blue");
+  json& row = made["rows"][0];
+  row.erase("right");
+  row["decoding"] = decoding;
+  row["heard"] = std::vector<std::string>(10, heard);
+  row["errors"] = std::vector<int>(10, heard == "bin blue" ? 0 : 1);
+  return made;
+}
+
+TEST(CompareResults, OfSentencesComparesWordErrorRates) {
+  json before = sentences("bin red"), after = sentences("bin blue");
+  after["rows"][0]["errors"][9] = 3;
+  after["rows"][0]["heard"][9] = "pin glue at";
+  const ResultsChange change = compare_results(before, after);
+  EXPECT_TRUE(change.sentences);
+  ASSERT_EQ(change.rows.size(), 1u);
+  const RowChange& row = change.rows[0];
+  EXPECT_EQ(row.condition, "clean; greedy");
+  EXPECT_DOUBLE_EQ(row.before, 10.0 / 20);
+  EXPECT_DOUBLE_EQ(row.after, 3.0 / 20);
+  EXPECT_EQ(row.lost, 1);
+  EXPECT_EQ(row.gained, 9);
+  // Nine ones and a two with a sum of 7 or more: none is minus, one of the ones, the two, or two of the ones.
+  EXPECT_DOUBLE_EQ(row.p, 2.0 * (1 + 9 + 1 + 36) / 1024);
+  ASSERT_TRUE(row.interval);
+  EXPECT_LT(row.interval->high, 0);
+  ASSERT_EQ(change.words.size(), 2u);
+  EXPECT_EQ(change.words[0].word, "blue");
+  EXPECT_EQ(change.words[0].before, 0);
+  EXPECT_EQ(change.words[0].after, 9);
+  EXPECT_EQ(change.words[1].word, "bin");
+  EXPECT_EQ(change.words[1].after, 9);
+}
+
+TEST(CompareResults, OfSentencesMatchesWhatWasReadInTheSameWay) {
+  EXPECT_THROW(compare_results(sentences("bin red"), sentences("bin red", "grammar")), std::invalid_argument);
+  EXPECT_THROW(compare_results(sentences("bin red"), results("a", "0000000000")), std::invalid_argument);
+  json two = sentences("bin red");
+  two["rows"].push_back(sentences("bin blue", "grammar")["rows"][0]);
+  EXPECT_EQ(compare_results(two, two).rows.size(), 2u);
+  const io::TemporaryFolder folder;
+  two["rows"][1]["errors"].erase(0);
+  std::ofstream(folder / "results.json") << two;
+  EXPECT_THROW(read_results(folder.path()), std::runtime_error);
+}
+
 TEST(CompareResults, RefusesWhatHasNothingInCommon) {
   json other = results("a", "1111111111");
   for (json& key : other["clips"]["keys"]) key = fmt::format("x{}", key.get<std::string>());
