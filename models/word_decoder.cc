@@ -4,56 +4,19 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdint>
 #include <limits>
 #include <stdexcept>
+#include <utility>
 
 namespace avsr::models {
 namespace {
 
-constexpr float kSmallest = 1e-6f;  // floor of a probability before its logarithm
+constexpr float kSmallest = 1e-6f;   // floor of a probability before its logarithm
+constexpr size_t kSettleEvery = 64;  // windows, between two looks at what all paths have in common
+constexpr float kImpossible = -std::numeric_limits<float>::infinity();
 
-// States of the trellis: the labels, then unknown, then "no input".
-struct Trellis {
-  int labels;
-  float log_unknown, switch_cost;
-  int states() const { return labels + 2; }
-  int unknown() const { return labels; }
-  int absent() const { return labels + 1; }
-
-  float emission(const float* row, bool has_input, int state) const {
-    if (state == absent()) return has_input ? -std::numeric_limits<float>::infinity() : 0;
-    if (!has_input) return -std::numeric_limits<float>::infinity();
-    return state == unknown() ? log_unknown : std::log(std::max(row[state], kSmallest));
-  }
-};
-
-bool any_positive(const float* row, int labels) {
-  return std::any_of(row, row + labels, [](float p) { return p > 0; });
-}
-
-std::vector<int> best_path(const Trellis& trellis, const std::vector<float>& probabilities, int windows) {
-  const int states = trellis.states();
-  std::vector<float> score(states, 0), next(states);
-  std::vector<int32_t> from(static_cast<size_t>(windows) * states);
-  for (int w = 0; w < windows; ++w) {
-    const float* row = probabilities.data() + static_cast<size_t>(w) * trellis.labels;
-    const bool has_input = any_positive(row, trellis.labels);
-    const int best = static_cast<int>(std::max_element(score.begin(), score.end()) - score.begin());
-    for (int s = 0; s < states; ++s) {
-      const bool stay = w == 0 || score[s] >= score[best] - trellis.switch_cost;
-      from[static_cast<size_t>(w) * states + s] = stay ? s : best;
-      next[s] = (stay ? score[s] : score[best] - trellis.switch_cost) + trellis.emission(row, has_input, s);
-    }
-    score.swap(next);
-  }
-  std::vector<int> path(windows);
-  int state = static_cast<int>(std::max_element(score.begin(), score.end()) - score.begin());
-  for (int w = windows - 1; w >= 0; --w) {
-    path[w] = state;
-    state = from[static_cast<size_t>(w) * states + state];
-  }
-  return path;
+size_t index_of_best(std::span<const float> values) {
+  return static_cast<size_t>(std::max_element(values.begin(), values.end()) - values.begin());
 }
 
 }  // namespace
@@ -67,32 +30,111 @@ void WordDecoding::validate() const {
     throw std::invalid_argument(fmt::format("[decoding] fewest_windows must be at least 1, got {}", fewest_windows));
 }
 
-std::vector<WordEvent> decode_words(const std::vector<float>& probabilities, int labels, int background,
-                                    const WordDecoding& decoding) {
+WordDecoder::WordDecoder(int labels, int background, const WordDecoding& decoding)
+    : labels_(labels), background_(background), decoding_(decoding) {
   decoding.validate();
-  if (labels < 1 || probabilities.size() % labels != 0 || background >= labels)
-    throw std::invalid_argument(fmt::format("[decoding] {} probabilities for {} labels", probabilities.size(), labels));
-  const int windows = static_cast<int>(probabilities.size() / labels);
-  const Trellis trellis{labels, std::log(decoding.unknown_below), decoding.switch_cost};
-  const std::vector<int> path = best_path(trellis, probabilities, windows);
+  if (labels < 1 || background >= labels)
+    throw std::invalid_argument(fmt::format("[decoding] background {} of {} labels", background, labels));
+  score_.resize(static_cast<size_t>(states()), 0);
+}
 
-  std::vector<WordEvent> events;
-  for (int first = 0; first < windows;) {
-    int last = first;
-    while (last + 1 < windows && path[last + 1] == path[first]) ++last;
-    const int state = path[first];
-    if (state != trellis.absent() && state != background && last - first + 1 >= decoding.fewest_windows) {
-      double sum = 0;
-      for (int w = first; w <= last; ++w) {
-        const float* row = probabilities.data() + static_cast<size_t>(w) * labels;
-        sum += state == trellis.unknown() ? *std::max_element(row, row + labels) : row[state];
-      }
-      events.push_back(
-          {state == trellis.unknown() ? kUnknown : state, first, last, static_cast<float>(sum / (last - first + 1))});
-    }
-    first = last + 1;
+float WordDecoder::emission(std::span<const float> row, bool has_input, int state) const {
+  if (state == absent()) return has_input ? kImpossible : 0;
+  if (!has_input) return kImpossible;
+  return std::log(state == unknown() ? decoding_.unknown_below : std::max(row[state], kSmallest));
+}
+
+void WordDecoder::push(std::span<const float> row) {
+  if (row.size() != static_cast<size_t>(labels_))
+    throw std::invalid_argument(fmt::format("[decoding] {} probabilities for {} labels", row.size(), labels_));
+  const bool has_input = std::any_of(row.begin(), row.end(), [](float p) { return p > 0; });
+  const bool first = decided_ == 0 && undecided_.empty();
+  const auto best = static_cast<int>(index_of_best(score_));
+  Window window{{row.begin(), row.end()}, std::vector<int32_t>(static_cast<size_t>(states()))};
+  const float after_switch = score_[best] - decoding_.switch_cost;
+  for (int s = 0; s < states(); ++s) {
+    const bool stay = first || score_[s] >= after_switch;
+    window.from[s] = stay ? s : best;
+    score_[s] = (stay ? score_[s] : after_switch) + emission(row, has_input, s);
   }
-  return events;
+  // Against the best, so that an hour's sum does not swallow what a window adds.
+  const float highest = score_[index_of_best(score_)];
+  for (float& score : score_) score -= highest;
+  undecided_.push_back(std::move(window));
+  if (undecided_.size() % kSettleEvery == 0) settle();
+}
+
+// Goes back from all states; where one is left of them, everything up to there is decided.
+void WordDecoder::settle() {
+  std::vector<uint8_t> alive(static_cast<size_t>(states()), 1), before(alive.size());
+  for (size_t w = undecided_.size(); w-- > 1;) {
+    std::fill(before.begin(), before.end(), uint8_t{0});
+    for (int s = 0; s < states(); ++s)
+      if (alive[s]) before[undecided_[w].from[s]] = 1;
+    alive.swap(before);
+    if (std::count(alive.begin(), alive.end(), uint8_t{1}) > 1) continue;
+    const auto state = static_cast<int>(std::find(alive.begin(), alive.end(), uint8_t{1}) - alive.begin());
+    return decide(static_cast<int64_t>(w), state);
+  }
+  if (static_cast<int64_t>(undecided_.size()) < kMostUndecided) return;
+  auto state = static_cast<int>(index_of_best(score_));
+  const size_t half = undecided_.size() / 2;
+  for (size_t w = undecided_.size() - 1; w >= half; --w) state = undecided_[w].from[state];
+  decide(static_cast<int64_t>(half), state);
+}
+
+// The first `windows` undecided ones: their path ends in `state`.
+void WordDecoder::decide(int64_t windows, int state) {
+  std::vector<int> path(static_cast<size_t>(windows));
+  for (size_t w = path.size(); w-- > 0;) {
+    path[w] = state;
+    state = undecided_[w].from[state];
+  }
+  for (size_t w = 0; w < path.size(); ++w) enter(path[w], undecided_[w].row);
+  undecided_.erase(undecided_.begin(), undecided_.begin() + windows);
+}
+
+void WordDecoder::enter(int state, std::span<const float> row) {
+  if (state != run_state_) {
+    end_run();
+    run_state_ = state;
+    run_first_ = decided_;
+    run_sum_ = 0;
+    run_mean_.assign(static_cast<size_t>(labels_), 0);
+  }
+  ++decided_;
+  if (state == absent()) return;
+  run_sum_ += state == unknown() ? row[index_of_best(row)] : row[state];
+  for (int v = 0; v < labels_; ++v) run_mean_[v] += row[v];
+}
+
+void WordDecoder::end_run() {
+  const int64_t windows = decided_ - run_first_;
+  const bool said = run_state_ >= 0 && run_state_ != absent() && run_state_ != background_;
+  if (!said || windows < decoding_.fewest_windows) return;
+  WordEvent event{run_state_ == unknown() ? kUnknown : run_state_, run_first_, decided_ - 1, 0, {}};
+  event.confidence = static_cast<float>(run_sum_ / static_cast<double>(windows));
+  for (const double sum : run_mean_) event.mean.push_back(static_cast<float>(sum / static_cast<double>(windows)));
+  events_.push_back(std::move(event));
+}
+
+void WordDecoder::finish() {
+  if (!undecided_.empty()) decide(static_cast<int64_t>(undecided_.size()), static_cast<int>(index_of_best(score_)));
+  end_run();
+  run_state_ = -1;
+}
+
+std::vector<WordEvent> WordDecoder::take() { return std::exchange(events_, {}); }
+
+std::vector<WordEvent> decode_words(std::span<const float> probabilities, int labels, int background,
+                                    const WordDecoding& decoding) {
+  WordDecoder decoder(labels, background, decoding);
+  if (probabilities.size() % static_cast<size_t>(labels) != 0)
+    throw std::invalid_argument(fmt::format("[decoding] {} probabilities for {} labels", probabilities.size(), labels));
+  for (size_t at = 0; at < probabilities.size(); at += static_cast<size_t>(labels))
+    decoder.push(probabilities.subspan(at, static_cast<size_t>(labels)));
+  decoder.finish();
+  return decoder.take();
 }
 
 }  // namespace avsr::models

@@ -1,6 +1,8 @@
 // From a word model's probabilities over sliding windows to words with times.
 #pragma once
 
+#include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -18,20 +20,63 @@ struct WordDecoding {
 };
 
 struct WordEvent {
-  int label = 0;         // index in the labels, or kUnknown
-  int first_window = 0;  // the windows whose middle lies in the word
-  int last_window = 0;   // inclusive
-  float confidence = 0;  // mean probability of the label in them; for kUnknown the mean probability of the best word
+  int label = 0;             // index in the labels, or kUnknown
+  int64_t first_window = 0;  // the windows whose middle lies in the word
+  int64_t last_window = 0;   // inclusive
+  float confidence = 0;      // mean probability of the label in them; for kUnknown that of each window's best word
+  std::vector<float> mean;   // (labels) mean probability of each label in them
 };
 constexpr int kUnknown = -1;
 
-// probabilities: `windows` rows of `labels` values, each row a distribution. A row of zeros is a window with no input
-// (silence before the sound starts, no face): it ends words and is neither a word nor unknown. `background`: the label
-// that stands for "no word", or -1; it is never returned.
-//
 // The labels' sequence is the one with the highest sum of log probabilities (unknown counts as `unknown_below`) minus
-// the switch costs: Viterbi's algorithm (Forney 1973). Events come in order of time and do not overlap.
-std::vector<WordEvent> decode_words(const std::vector<float>& probabilities, int labels, int background,
+// the switch costs: Viterbi's algorithm (Forney 1973). Windows come one after the other, for as long as a recording
+// lasts: what is common to all paths that can still become the best is decided, and forgotten (where they have nothing
+// in common for kMostUndecided windows, the first half of the best one is). Memory: the undecided windows.
+class WordDecoder {
+ public:
+  static constexpr int64_t kMostUndecided = 1024;
+
+  // background: the label that stands for "no word", or -1; it is never returned. Throws std::invalid_argument.
+  WordDecoder(int labels, int background, const WordDecoding& decoding);
+
+  // Of the next window (labels): a distribution, or zeros where there is no input (silence before the sound starts, no
+  // face), which ends words and is neither a word nor unknown. Throws std::invalid_argument on another length.
+  void push(std::span<const float> row);
+  void finish();  // no push afterwards
+  // Events that are decided, in order of time, and were not taken before; they do not overlap.
+  std::vector<WordEvent> take();
+
+ private:
+  struct Window {
+    std::vector<float> row;
+    std::vector<int32_t> from;  // the best state before, of each state
+  };
+  // States of the trellis: the labels, then these.
+  int states() const { return labels_ + 2; }
+  int unknown() const { return labels_; }
+  int absent() const { return labels_ + 1; }
+
+  float emission(std::span<const float> row, bool has_input, int state) const;
+  void settle();
+  void decide(int64_t windows, int state);
+  void enter(int state, std::span<const float> row);
+  void end_run();
+
+  int labels_, background_;
+  WordDecoding decoding_;
+  std::vector<float> score_;       // of the best path to each state, against the best of all
+  std::vector<Window> undecided_;  // the first is window number decided_
+  int64_t decided_ = 0;
+  // The run of windows of one state at the end of what is decided.
+  int run_state_ = -1;
+  int64_t run_first_ = 0;
+  double run_sum_ = 0;
+  std::vector<double> run_mean_;
+  std::vector<WordEvent> events_;
+};
+
+// All of a short recording at once: `windows` rows of `labels` values.
+std::vector<WordEvent> decode_words(std::span<const float> probabilities, int labels, int background,
                                     const WordDecoding& decoding);
 
 }  // namespace avsr::models

@@ -24,7 +24,7 @@ constexpr double kKeptShare = 0.95;
 
 struct Sentence {
   std::vector<std::string> words;
-  SlidingWindows windows;
+  ClipWindows windows;
 };
 
 struct Choice {
@@ -83,7 +83,7 @@ std::optional<Choice> choose(Recognizer& recognizer, const std::string& data, co
     const io::ClipRecord& record = shards.record(i);
     if (!usable(record.clip, record.samples, recognizer.streams())) continue;
     const io::Clip clip = shards.read(i, part_of(recognizer.streams()));
-    SlidingWindows windows = windows_of_clip(recognizer, clip, kHopFrames);
+    ClipWindows windows = windows_of_clip(recognizer, clip, kHopFrames);
     if (clip.label.empty()) {
       std::vector<std::string> words;
       for (const io::Word& word : clip.words) words.push_back(word.text);

@@ -6,6 +6,11 @@
 #include <stdexcept>
 
 namespace avsr::pipeline {
+namespace {
+
+constexpr int kMostWaitingBatches = 8;
+
+}  // namespace
 
 void WindowSettings::validate() const {
   if (window_frames < 1 || hop_frames < 1 || batch < 1 || labels < 1)
@@ -15,20 +20,22 @@ void WindowSettings::validate() const {
     throw std::invalid_argument("[windows] expected at least one model, got none");
 }
 
-SlidingWindows::SlidingWindows(const WindowSettings& settings, ClassifyWindows classify)
-    : settings_(settings), classify_(std::move(classify)), buffer_(settings.available) {
+double WindowTimes::start_seconds(int64_t window) const {
+  const double middle = static_cast<double>(window * hop_frames) + 0.5;
+  return single ? 0 : std::max(0., middle - 0.5 * hop_frames) / io::kFramesPerSecond;
+}
+
+double WindowTimes::end_seconds(int64_t window) const {
+  const double middle = static_cast<double>(window * hop_frames) + 0.5, end = static_cast<double>(frames);
+  return (single ? end : std::min(end, middle + 0.5 * hop_frames)) / io::kFramesPerSecond;
+}
+
+SlidingWindows::SlidingWindows(const WindowSettings& settings, ClassifyWindows classify, TakeWindow take)
+    : settings_(settings), classify_(std::move(classify)), take_(std::move(take)), buffer_(settings.available) {
   settings_.validate();
 }
 
-double SlidingWindows::start_seconds(int window) const {
-  const double middle = static_cast<double>(window) * settings_.hop_frames + 0.5;
-  return single_ ? 0 : std::max(0., middle - 0.5 * settings_.hop_frames) / io::kFramesPerSecond;
-}
-
-double SlidingWindows::end_seconds(int window) const {
-  const double middle = static_cast<double>(window) * settings_.hop_frames + 0.5, end = static_cast<double>(frames());
-  return (single_ ? end : std::min(end, middle + 0.5 * settings_.hop_frames)) / io::kFramesPerSecond;
-}
+WindowTimes SlidingWindows::times() const { return {settings_.hop_frames, frames(), single_}; }
 
 void SlidingWindows::push(int frames, const io::Frames& mouth, std::span<const uint8_t> face,
                           std::span<const float> audio) {
@@ -44,6 +51,7 @@ void SlidingWindows::finish() {
     make_windows(true);
   for (const models::Streams streams : {models::Streams::audio, models::Streams::video, models::Streams::audiovisual})
     classify(streams);
+  give();
 }
 
 // Frames on each side of its middle that a window depends on.
@@ -61,14 +69,25 @@ void SlidingWindows::make_windows(bool at_end) {
 void SlidingWindows::make_window(int64_t middle) {
   const int64_t window = single_ ? 0 : middle / settings_.hop_frames;
   const Answer answer = settings_.models.answer(evidence(middle));
-  answers_.push_back(answer);
-  probabilities_.resize(static_cast<size_t>(window + 1) * settings_.labels, 0.f);
-  if (!answer.heard_by) return;
-  Batch& batch = batches_.at(static_cast<size_t>(*answer.heard_by));
-  const int length = settings_.window_frames;
-  batch.stretches.push_back(buffer_.cut(middle - length / 2, length, wanted_by(*answer.heard_by)));
-  batch.windows.push_back(window);
-  if (static_cast<int>(batch.windows.size()) == settings_.batch) classify(*answer.heard_by);
+  waiting_.push_back({answer, {}});
+  if (answer.heard_by) {
+    Batch& batch = batches_.at(static_cast<size_t>(*answer.heard_by));
+    const int length = settings_.window_frames;
+    batch.stretches.push_back(buffer_.cut(middle - length / 2, length, wanted_by(*answer.heard_by)));
+    batch.windows.push_back(window);
+    if (static_cast<int>(batch.windows.size()) == settings_.batch) classify(*answer.heard_by);
+  } else {
+    waiting_.back().row.assign(static_cast<size_t>(settings_.labels), 0.f);
+  }
+  // A batch that others' windows do not fill must not keep everything behind it waiting.
+  if (static_cast<int>(waiting_.size()) >= kMostWaitingBatches * settings_.batch && waiting_.front().row.empty())
+    classify(waiting_.front().answer.heard_by.value());
+  give();
+}
+
+void SlidingWindows::give() {
+  for (; !waiting_.empty() && !waiting_.front().row.empty(); waiting_.pop_front(), ++given_)
+    take_(waiting_.front().answer, waiting_.front().row);
 }
 
 Evidence SlidingWindows::evidence(int64_t middle) const {
@@ -96,7 +115,8 @@ void SlidingWindows::classify(models::Streams streams) {
   if (rows.size() != batch.windows.size() * labels)
     throw std::logic_error(fmt::format("[windows] {} probabilities for {} windows", rows.size(), batch.windows.size()));
   for (size_t i = 0; i < batch.windows.size(); ++i)
-    std::copy_n(rows.data() + i * labels, labels, probabilities_.data() + batch.windows[i] * labels);
+    waiting_.at(static_cast<size_t>(batch.windows[i] - given_))
+        .row.assign(rows.data() + i * labels, rows.data() + (i + 1) * labels);
   batch = {};
 }
 

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <span>
 #include <vector>
@@ -33,45 +34,58 @@ struct WindowSettings {
   void validate() const;  // throws std::invalid_argument
 };
 
-// Window w is centred on frame w * hop_frames. Beyond the ends of the stream the edge frame is repeated and the sound
-// is silence, as in training. Memory: the frames of one batch of windows for each model, and `labels` floats a window.
+// When windows are said. Window w is centred on frame w * hop_frames and speaks for the hop_frames around its middle;
+// a single one for the whole recording.
+struct WindowTimes {
+  int hop_frames = 2;
+  int64_t frames = 0;   // of the recording
+  bool single = false;  // one window is the whole recording
+  double start_seconds(int64_t window) const;
+  double end_seconds(int64_t window) const;
+};
+
+// Takes window after window: who answers, and a row of `labels` probabilities; zeros where nobody answers.
+using TakeWindow = std::function<void(const Answer& answer, std::span<const float> row)>;
+
+// Beyond the ends of the recording the edge frame is repeated and the sound is silence, as in training. Memory: the
+// frames of one batch of windows for each model, and the rows that wait for an earlier window's batch.
 class SlidingWindows {
  public:
-  SlidingWindows(const WindowSettings& settings, ClassifyWindows classify);
+  SlidingWindows(const WindowSettings& settings, ClassifyWindows classify, TakeWindow take);
 
   // As StreamBuffer::push.
   void push(int frames, const io::Frames& mouth, std::span<const uint8_t> face, std::span<const float> audio);
-  void finish();  // no push afterwards
-
-  // (windows, labels); a row of zeros where nobody answers.
-  const std::vector<float>& probabilities() const { return probabilities_; }
-  const std::vector<Answer>& answers() const { return answers_; }  // (windows)
-  bool single() const { return single_; }  // one window is the whole stream (known after finish)
-  double start_seconds(int window) const;  // of the stretch that a window speaks for: hop_frames around its middle,
-  double end_seconds(int window) const;    // or the whole of a single one
-  int64_t frames() const { return buffer_.end(); }
+  void finish();              // no push afterwards
+  WindowTimes times() const;  // known after finish()
 
  private:
   struct Batch {
     std::vector<Stretch> stretches;
     std::vector<int64_t> windows;
   };
+  struct Waiting {
+    Answer answer;
+    std::vector<float> row;  // empty until it is classified
+  };
 
+  int64_t frames() const { return buffer_.end(); }
   int reach() const;
   void make_windows(bool at_end);
   void make_window(int64_t middle);
   Evidence evidence(int64_t middle) const;
   bool sounds_around(int64_t middle) const;
   void classify(models::Streams streams);
+  void give();
 
   WindowSettings settings_;
   ClassifyWindows classify_;
+  TakeWindow take_;
   StreamBuffer buffer_;
   int64_t next_ = 0;  // middle of the next window
   bool single_ = false;
   std::array<Batch, 3> batches_;  // by streams
-  std::vector<float> probabilities_;
-  std::vector<Answer> answers_;
+  std::deque<Waiting> waiting_;   // made and not yet given; the first is window number given_
+  int64_t given_ = 0;
 };
 
 }  // namespace avsr::pipeline

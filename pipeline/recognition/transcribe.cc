@@ -171,15 +171,20 @@ PlayedFile Transcriber::find_words(const std::string& path, Transcript& transcri
   settings.labels = static_cast<int>(models_.labels().size());
   settings.models = models_.kinds();
   settings.available = file.available;
-  SlidingWindows windows(settings, [&](models::Streams streams, const std::vector<Stretch>& batch) {
-    return models_.of(streams).probabilities(batch);
-  });
+  WordSequence sequence(models_.labels(), decodings_, settings_.top);
+  SlidingWindows windows(
+      settings,
+      [&](models::Streams streams, const std::vector<Stretch>& batch) {
+        return models_.of(streams).probabilities(batch);
+      },
+      [&](const Answer& answer, std::span<const float> row) { sequence.add(answer, row); });
   const TakeFrames take = [&](int frames, const io::Frames& mouth, std::span<const uint8_t> face,
                               std::span<const float> audio) { windows.push(frames, mouth, face, audio); };
   PlayedFile played = play_file(file, take, tick);
   windows.finish();
-  transcript.words = words_of(windows, models_.labels(), decodings_, settings_.top);
-  transcript.segments = segments_of(windows, transcript.words);
+  sequence.finish(windows.times());
+  transcript.words = sequence.words();
+  transcript.segments = sequence.segments();
   for (const auto& [streams, recognizer] : models_.all()) {
     nlohmann::json decoding = to_json(decodings_.at(streams));
     decoding["hop_frames"] = settings_.hop_frames;

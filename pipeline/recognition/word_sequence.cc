@@ -13,15 +13,7 @@ namespace {
 
 constexpr const char* kUnknownText = "unknown";
 
-// Mean probability of each label over the windows [first, last].
-std::vector<double> mean_row(const std::vector<float>& probabilities, size_t labels, int first, int last) {
-  std::vector<double> mean(labels, 0);
-  for (int w = first; w <= last; ++w)
-    for (size_t v = 0; v < labels; ++v) mean[v] += probabilities[w * labels + v] / (last - first + 1);
-  return mean;
-}
-
-std::vector<std::pair<std::string, double>> best_labels(const std::vector<double>& row,
+std::vector<std::pair<std::string, double>> best_labels(std::span<const float> row,
                                                         const std::vector<std::string>& labels, int background,
                                                         int top) {
   std::vector<int> order(row.size());
@@ -38,40 +30,7 @@ models::WordEvent only_answer(const std::vector<float>& row, int background, flo
   int best = -1;
   for (int v = 0; v < static_cast<int>(row.size()); ++v)
     if (v != background && (best < 0 || row[v] > row[best])) best = v;
-  return {row[best] < unknown_below ? models::kUnknown : best, 0, 0, row[best]};
-}
-
-std::vector<SpokenWord> words_in(const std::vector<float>& probabilities, const SlidingWindows& windows,
-                                 const std::vector<std::string>& labels, const models::WordDecoding& decoding,
-                                 int top) {
-  const int background = background_of(labels);
-  std::vector<models::WordEvent> events;
-  if (!windows.single())
-    events = models::decode_words(probabilities, static_cast<int>(labels.size()), background, decoding);
-  else if (std::any_of(probabilities.begin(), probabilities.end(), [](float p) { return p > 0; }))
-    events = {only_answer(probabilities, background, decoding.unknown_below)};
-
-  std::vector<SpokenWord> words;
-  for (const models::WordEvent& event : events) {
-    SpokenWord spoken;
-    spoken.unknown = event.label == models::kUnknown;
-    spoken.word = {spoken.unknown ? kUnknownText : labels[event.label], windows.start_seconds(event.first_window),
-                   windows.end_seconds(event.last_window), event.confidence};
-    spoken.heard_by = windows.answers()[static_cast<size_t>(event.first_window)].heard_by.value();
-    const std::vector<double> row = mean_row(probabilities, labels.size(), event.first_window, event.last_window);
-    spoken.alternatives = best_labels(row, labels, background, top);
-    words.push_back(std::move(spoken));
-  }
-  return words;
-}
-
-// The rows that one model gave; zeros for those of others, as where nobody answers.
-std::vector<float> rows_of(models::Streams streams, const SlidingWindows& windows, size_t labels) {
-  std::vector<float> rows = windows.probabilities();
-  for (size_t w = 0; w < windows.answers().size(); ++w)
-    if (windows.answers()[w].heard_by != streams)
-      std::fill_n(rows.begin() + static_cast<std::ptrdiff_t>(w * labels), labels, 0.f);
-  return rows;
+  return {row[best] < unknown_below ? models::kUnknown : best, 0, 0, row[best], row};
 }
 
 double middle_of(const SpokenWord& spoken) { return (spoken.word.start_seconds + spoken.word.end_seconds) / 2; }
@@ -134,59 +93,107 @@ WindowSettings window_settings(const Recognizer& recognizer, int hop_frames) {
   return settings;
 }
 
-SlidingWindows windows_of_clip(Recognizer& recognizer, const io::Clip& clip, int hop_frames) {
-  const WindowSettings settings = window_settings(recognizer, hop_frames);
-  SlidingWindows windows(settings, [&recognizer](models::Streams, const std::vector<Stretch>& batch) {
-    return recognizer.probabilities(batch);
+WordSequence::WordSequence(const std::vector<std::string>& labels,
+                           const std::map<models::Streams, models::WordDecoding>& decodings, int top)
+    : labels_(labels), decodings_(decodings), top_(top), background_(background_of(labels)), no_input_(labels.size()) {
+  for (const auto& [streams, decoding] : decodings)
+    decoders_.try_emplace(streams, static_cast<int>(labels.size()), background_, decoding);
+}
+
+void WordSequence::add(const Answer& answer, std::span<const float> row) {
+  if (windows_ == 0) first_row_.assign(row.begin(), row.end());
+  if (runs_.empty() || !(runs_.back().answer == answer)) runs_.push_back({answer, windows_, windows_});
+  runs_.back().last = windows_++;
+  for (auto& [streams, decoder] : decoders_) {
+    decoder.push(answer.heard_by == streams ? row : no_input_);
+    take(streams, decoder.take());
+  }
+}
+
+void WordSequence::take(models::Streams streams, std::vector<models::WordEvent>&& events) {
+  for (models::WordEvent& event : events) {
+    auto alternatives = best_labels(event.mean, labels_, background_, top_);
+    event.mean = {};
+    found_.push_back({std::move(event), streams, std::move(alternatives)});
+  }
+}
+
+void WordSequence::finish(const WindowTimes& times) {
+  if (times.single) {
+    const auto heard_by = runs_.empty() ? std::nullopt : runs_.front().answer.heard_by;
+    if (heard_by) take(*heard_by, {only_answer(first_row_, background_, decodings_.at(*heard_by).unknown_below)});
+  } else {
+    for (auto& [streams, decoder] : decoders_) {
+      decoder.finish();
+      take(streams, decoder.take());
+    }
+  }
+  make_words(times);
+  make_segments(times);
+}
+
+void WordSequence::make_words(const WindowTimes& times) {
+  std::vector<SpokenWord> words;
+  for (Found& found : found_) {
+    SpokenWord spoken;
+    spoken.unknown = found.event.label == models::kUnknown;
+    spoken.word = {spoken.unknown ? kUnknownText : labels_[found.event.label],
+                   times.start_seconds(found.event.first_window), times.end_seconds(found.event.last_window),
+                   found.event.confidence};
+    spoken.heard_by = found.heard_by;
+    spoken.alternatives = std::move(found.alternatives);
+    words.push_back(std::move(spoken));
+  }
+  std::stable_sort(words.begin(), words.end(), [](const SpokenWord& a, const SpokenWord& b) {
+    return a.word.start_seconds < b.word.start_seconds;
   });
+  words_ = joined(words);
+}
+
+void WordSequence::make_segments(const WindowTimes& times) {
+  size_t next = 0;
+  for (const Run& run : runs_) {
+    Segment segment;
+    segment.start_seconds = times.start_seconds(run.first);
+    segment.end_seconds = times.end_seconds(run.last);
+    segment.heard_by = run.answer.heard_by;
+    segment.missing = missing_text(run.answer);
+    for (; next < words_.size() && (middle_of(words_[next]) < segment.end_seconds); ++next)
+      if (!words_[next].unknown) segment.text += (segment.text.empty() ? "" : " ") + words_[next].word.text;
+    segments_.push_back(std::move(segment));
+  }
+}
+
+ClipWindows windows_of_clip(Recognizer& recognizer, const io::Clip& clip, int hop_frames) {
+  const WindowSettings settings = window_settings(recognizer, hop_frames);
+  ClipWindows windows;
+  windows.heard_by = recognizer.streams();
+  SlidingWindows sliding(
+      settings,
+      [&recognizer](models::Streams, const std::vector<Stretch>& batch) { return recognizer.probabilities(batch); },
+      [&windows](const Answer& answer, std::span<const float> row) {
+        windows.answers.push_back(answer);
+        windows.probabilities.insert(windows.probabilities.end(), row.begin(), row.end());
+      });
   const int frames =
       settings.available.video ? clip.mouth.count : static_cast<int>(clip.audio.samples.size() / io::kSamplesPerFrame);
   std::vector<float> samples = clip.audio.samples;
   samples.resize(settings.available.audio ? static_cast<size_t>(frames) * io::kSamplesPerFrame : 0, 0.f);
   const std::vector<uint8_t> faces(settings.available.video ? frames : 0, 1);
-  windows.push(frames, clip.mouth, faces, samples);
-  windows.finish();
+  sliding.push(frames, clip.mouth, faces, samples);
+  sliding.finish();
+  windows.times = sliding.times();
   return windows;
 }
 
-std::vector<SpokenWord> words_of(const SlidingWindows& windows, const std::vector<std::string>& labels,
+std::vector<SpokenWord> words_of(const ClipWindows& windows, const std::vector<std::string>& labels,
                                  const models::WordDecoding& decoding, int top) {
-  return words_in(windows.probabilities(), windows, labels, decoding, top);
-}
-
-std::vector<SpokenWord> words_of(const SlidingWindows& windows, const std::vector<std::string>& labels,
-                                 const std::map<models::Streams, models::WordDecoding>& decodings, int top) {
-  if (decodings.size() == 1) return words_of(windows, labels, decodings.begin()->second, top);
-  std::vector<SpokenWord> words;
-  for (const auto& [streams, decoding] : decodings) {
-    const std::vector<SpokenWord> heard =
-        words_in(rows_of(streams, windows, labels.size()), windows, labels, decoding, top);
-    words.insert(words.end(), heard.begin(), heard.end());
-  }
-  std::stable_sort(words.begin(), words.end(), [](const SpokenWord& a, const SpokenWord& b) {
-    return a.word.start_seconds < b.word.start_seconds;
-  });
-  return joined(words);
-}
-
-std::vector<Segment> segments_of(const SlidingWindows& windows, const std::vector<SpokenWord>& words) {
-  const std::vector<Answer>& answers = windows.answers();
-  std::vector<Segment> segments;
-  size_t next = 0;
-  for (size_t w = 0; w < answers.size(); ++w) {
-    if (w == 0 || !(answers[w] == answers[w - 1])) {
-      Segment segment;
-      segment.start_seconds = windows.start_seconds(static_cast<int>(w));
-      segment.heard_by = answers[w].heard_by;
-      segment.missing = missing_text(answers[w]);
-      segments.push_back(std::move(segment));
-    }
-    Segment& segment = segments.back();
-    segment.end_seconds = windows.end_seconds(static_cast<int>(w));
-    for (; next < words.size() && middle_of(words[next]) < segment.end_seconds; ++next)
-      if (!words[next].unknown) segment.text += (segment.text.empty() ? "" : " ") + words[next].word.text;
-  }
-  return segments;
+  WordSequence sequence(labels, {{windows.heard_by, decoding}}, top);
+  const std::span<const float> rows = windows.probabilities;
+  for (size_t w = 0; w < windows.answers.size(); ++w)
+    sequence.add(windows.answers[w], rows.subspan(w * labels.size(), labels.size()));
+  sequence.finish(windows.times);
+  return sequence.words();
 }
 
 }  // namespace avsr::pipeline

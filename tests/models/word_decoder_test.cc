@@ -106,8 +106,47 @@ TEST(WordDecoder, PathIsTheBestOfAll) {
   }
 }
 
+// An hour's windows: words are told soon after they were said, the same as all at once, and their numbers go on.
+TEST(WordDecoder, TellsWordsWhileTheRecordingRuns) {
+  const int labels = 5;
+  WordDecoder decoder(labels, -1, {});
+  std::vector<WordEvent> found;
+  std::vector<float> all;
+  uint32_t state = 3;
+  for (int word = 0; word < 9000; ++word) {
+    state = state * 1664525u + 1013904223u;
+    const auto row = window(labels, static_cast<int>(state >> 16) % labels, 0.5f + 0.1f * static_cast<float>(word % 5));
+    for (int w = 0; w < 5; ++w) decoder.push(row);
+    append(all, row, 5);
+    for (WordEvent& event : decoder.take()) found.push_back(std::move(event));
+    ASSERT_GE(found.empty() ? 0 : found.back().last_window, 5 * word - 100);
+  }
+  decoder.finish();
+  for (WordEvent& event : decoder.take()) found.push_back(std::move(event));
+  const auto at_once = decode_words(all, labels, -1, {});
+  ASSERT_EQ(found.size(), at_once.size());
+  for (size_t i = 0; i < found.size(); ++i) {
+    EXPECT_EQ(found[i].label, at_once[i].label);
+    EXPECT_EQ(found[i].last_window, at_once[i].last_window);
+  }
+  EXPECT_EQ(found.back().last_window, 44999);
+}
+
+// Two labels that stay equally likely for ever: the answer is one of them, and nothing piles up.
+TEST(WordDecoder, DecidesWhatNeverIsDecided) {
+  WordDecoder decoder(3, -1, {.unknown_below = 0.1f});
+  const int64_t windows = 3 * WordDecoder::kMostUndecided;
+  for (int64_t w = 0; w < windows; ++w) decoder.push(std::vector<float>{0.45f, 0.45f, 0.1f});
+  decoder.finish();
+  const auto events = decoder.take();
+  ASSERT_EQ(events.size(), 1u);
+  EXPECT_EQ(events[0].first_window, 0);
+  EXPECT_EQ(events[0].last_window, windows - 1);
+  EXPECT_NEAR(events[0].mean.at(1), 0.45, 1e-6);
+}
+
 TEST(WordDecoder, RefusesNonsense) {
-  EXPECT_THROW(decode_words({0.1f, 0.2f, 0.7f}, 2, -1, {}), std::invalid_argument);
+  EXPECT_THROW(decode_words(std::vector<float>{0.1f, 0.2f, 0.7f}, 2, -1, {}), std::invalid_argument);
   EXPECT_THROW(decode_words({}, 3, -1, {.unknown_below = 0}), std::invalid_argument);
   EXPECT_TRUE(decode_words({}, 3, -1, {}).empty());
 }

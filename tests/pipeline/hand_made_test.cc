@@ -134,9 +134,9 @@ TEST_F(HandMade, RivalsAreTrainedEvaluatedAndTranscribe) {
   const io::ShardDataset training = open_prepared(folder_ / "data", "train");
   for (int i = 0; i < training.size(); ++i)
     if (training.record(i).clip.label.empty()) {  // the sentence: 50 frames
-      const SlidingWindows windows = windows_of_clip(*models[1], training.read(i), 2);
-      EXPECT_EQ(windows.probabilities().size(), 25 * models[1]->labels().size());
-      EXPECT_NEAR(std::accumulate(windows.probabilities().begin(), windows.probabilities().end(), 0.f), 25, 1e-3);
+      const ClipWindows windows = windows_of_clip(*models[1], training.read(i), 2);
+      EXPECT_EQ(windows.probabilities.size(), 25 * models[1]->labels().size());
+      EXPECT_NEAR(std::accumulate(windows.probabilities.begin(), windows.probabilities.end(), 0.f), 25, 1e-3);
     }
 }
 
