@@ -12,6 +12,7 @@ struct PosedFrame;
 
 struct MouthFrame {
   int64_t index = 0;          // of the frame, counted from 0 in the order of push
+  int track = 0;              // number of the face's track, from 1, where faces are told apart; else 0
   bool face = false;          // false: no face here or near: crop is black, pose meaningless
   bool interpolated = false;  // the face was not seen in this frame
   bool outside = false;       // the crop leaves the image

@@ -50,6 +50,7 @@ struct MouthTracks::State {
 void MouthTracks::State::give_out(Path& path) {
   for (const PosedFrame& posed : path.poses.take()) {
     MouthFrame frame = cut_mouth(posed, pictures.at(posed.index), height, width, settings.size);
+    frame.track = path.track.number;
     ++path.track.frames;
     if (frame.interpolated) ++path.track.frames_without_face;
     frames(path.track.number, std::move(frame));

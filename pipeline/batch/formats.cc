@@ -33,14 +33,43 @@ std::string text_grid_of(const Transcript& transcript) {
   return io::to_text_grid(tiers, transcript.seconds());
 }
 
+// What is shown as text: the words, or, where several faces spoke, the captions of each, which say whose they are.
+struct Shown {
+  std::vector<io::TimedWord> words;
+  io::SubtitleOptions options;
+};
+
+Shown shown(const Transcript& transcript) {
+  std::map<int, std::vector<io::TimedWord>> said;
+  for (const SpokenWord& spoken : transcript.words)
+    if (!spoken.unknown) said[spoken.face].push_back(spoken.word);
+  if (said.size() < 2) return {transcript.known_words(), {}};
+  Shown all;
+  all.options.max_words = 1;  // a caption is a word by now
+  for (const auto& [face, words] : said)
+    for (const io::TimedText& caption : io::captions_of(words))
+      all.words.push_back({face == kNoFace ? caption.text : fmt::format("face {}: {}", face, caption.text),
+                           static_cast<double>(caption.start_ms) / 1000, static_cast<double>(caption.end_ms) / 1000,
+                           1});
+  std::stable_sort(all.words.begin(), all.words.end(),
+                   [](const io::TimedWord& a, const io::TimedWord& b) { return a.start_seconds < b.start_seconds; });
+  return all;
+}
+
+template <std::string (*write)(const std::vector<io::TimedWord>&, const io::SubtitleOptions&)>
+std::string text_of(const Transcript& transcript) {
+  const Shown all = shown(transcript);
+  return write(all.words, all.options);
+}
+
 }  // namespace
 
 std::span<const TextFormat> text_formats() {
   static const std::vector<TextFormat> formats{
-      {"txt", ".txt", [](const Transcript& t) { return io::to_txt(t.known_words()); }},
-      {"srt", ".srt", [](const Transcript& t) { return io::to_srt(t.known_words()); }},
-      {"vtt", ".vtt", [](const Transcript& t) { return io::to_vtt(t.known_words()); }},
-      {"tsv", ".tsv", [](const Transcript& t) { return io::to_tsv(t.known_words()); }},
+      {"txt", ".txt", text_of<io::to_txt>},
+      {"srt", ".srt", text_of<io::to_srt>},
+      {"vtt", ".vtt", text_of<io::to_vtt>},
+      {"tsv", ".tsv", text_of<io::to_tsv>},
       {"json", ".json", [](const Transcript& t) { return json_text(to_json(t)); }},
       {"textgrid", ".TextGrid", text_grid_of},
   };

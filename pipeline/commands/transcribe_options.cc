@@ -43,7 +43,7 @@ void add_transcribe_options(boost::program_options::options_description& shown, 
       "insertion-bonus", po::value(&options.insertion_bonus), "for each of its words (default: the model's, or 0)")(
       "no-vad", po::bool_switch(&options.no_vad), "sentence models: do not skip silence")(
       "face", po::value(&options.face)->default_value(options.face),
-      "whose mouth is read: largest, speaking, or the number of a face, from 1 in order of appearance")(
+      "whose mouth is read: largest, speaking, all, or the number of a face, from 1 in order of appearance")(
       "sync", po::value(&options.sync)->default_value(options.sync),
       "sound that is not in step: auto (measured and corrected), off, or the seconds by which it is late")(
       "allow-damaged", po::bool_switch(&settings.allow_damaged), "transcribe what can be read of a damaged file")(

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 #include <stdexcept>
 
 namespace avsr::pipeline {
@@ -13,7 +14,8 @@ class StreamJoiner {
   StreamJoiner(Wanted wanted, const TakeFrames& take) : wanted_(wanted), take_(take) {}
 
   void push_sound(std::span<const float> samples) { samples_.insert(samples_.end(), samples.begin(), samples.end()); }
-  void push_crop(const uint8_t* crop, int height, int width, bool face) {
+  void push_crop(const uint8_t* crop, int height, int width, bool face, int track = 0) {
+    if (face && track > 0) see(track, summary_.frames + mouth_.count);
     mouth_.height = height;
     mouth_.width = width;
     mouth_.pixels.insert(mouth_.pixels.end(), crop, crop + mouth_.frame_size());
@@ -41,6 +43,12 @@ class StreamJoiner {
   const RecordingSummary& summary() const { return summary_; }
 
  private:
+  void see(int track, int64_t frame) {
+    std::vector<SeenFace>& faces = summary_.faces;
+    if (faces.empty() || faces.back().track != track || faces.back().end != frame)
+      faces.push_back({track, frame, frame});
+    faces.back().end = frame + 1;
+  }
   io::Frames take_crops(int count) {
     io::Frames taken{count, mouth_.height, mouth_.width, {}};
     const auto end =
@@ -83,18 +91,26 @@ class ShiftedSound {
   size_t skipped_ = 0;                 // samples still to be left out
 };
 
+int64_t expected_frames(const io::MediaReader& reader) {
+  return std::llround(reader.info().duration_seconds * io::kFramesPerSecond);
+}
+
+const std::shared_ptr<const preprocessing::FaceModel>& face_model_of(const RecordingSettings& settings) {
+  if (!settings.face_model)
+    throw std::invalid_argument("[transcribe] the model was trained on tracked crops: no face model");
+  return settings.face_model;
+}
+
 // Turns chunks of frames into crops by the models' own rule.
 class Cropper {
  public:
   Cropper(const RecordingSettings& settings, StreamJoiner& joiner) : rule_(settings.crop.value()), joiner_(joiner) {
     if (!rule_.needs_face_model()) return;
-    if (!settings.face_model)
-      throw std::invalid_argument("[transcribe] the model was trained on tracked crops: no face model");
     const int size = rule_.tracked.size;
     const auto take = [this, size](preprocessing::MouthFrame&& frame) {
-      joiner_.push_crop(frame.crop.data(), size, size, frame.face);
+      joiner_.push_crop(frame.crop.data(), size, size, frame.face, frame.track);
     };
-    source_ = preprocessing::make_mouth_source(settings.face, settings.face_model, rule_.tracked, take);
+    source_ = preprocessing::make_mouth_source(settings.face, face_model_of(settings), rule_.tracked, take);
   }
   void push_sound(std::span<const float> samples) {
     if (source_) source_->push_sound(samples);
@@ -135,11 +151,42 @@ RecordingSummary play(io::MediaReader& reader, const RecordingSettings& settings
       cropper->push(chunk.frames);
     }
     joiner.flush(false);
-    if (tick) tick(joiner.summary().frames, std::llround(reader.info().duration_seconds * io::kFramesPerSecond));
+    if (tick) tick(joiner.summary().frames, expected_frames(reader));
   }
   if (cropper) cropper->finish();
   joiner.flush(true);
   return joiner.summary();
+}
+
+RecordingSummary play_faces(io::MediaReader& reader, const RecordingSettings& settings, const FaceSinks& sinks,
+                            const std::function<void(int64_t done, int64_t expected)>& tick) {
+  RecordingSummary summary;
+  std::set<int64_t> with_face;  // of the frames that are not settled
+  int64_t frames_with_face = 0;
+  preprocessing::MouthTracks tracks(
+      face_model_of(settings), settings.crop.value().tracked,
+      [&](int, preprocessing::MouthFrame&& frame) {
+        if (frame.face) with_face.insert(frame.index);
+        sinks.frame(frame);
+      },
+      sinks.end);
+  const auto count_until = [&](int64_t end) {
+    const auto settled = with_face.lower_bound(end);
+    frames_with_face += std::distance(with_face.begin(), settled);
+    with_face.erase(with_face.begin(), settled);
+  };
+  io::MediaChunk chunk;
+  while (reader.next_chunk(chunk)) {
+    for (int t = 0; t < chunk.frames.count; ++t)
+      tracks.push(chunk.frames.frame(t), chunk.frames.height, chunk.frames.width);
+    summary.frames += chunk.frames.count;
+    count_until(tracks.settled());
+    if (tick) tick(summary.frames, expected_frames(reader));
+  }
+  tracks.finish();
+  count_until(summary.frames);
+  summary.faceless = summary.frames - frames_with_face;
+  return summary;
 }
 
 }  // namespace avsr::pipeline

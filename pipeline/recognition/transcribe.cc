@@ -6,9 +6,9 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "pipeline/recognition/heard_faces.h"
 #include "pipeline/recognition/offset_measurement.h"
 #include "pipeline/recognition/sentence_stream.h"
-#include "pipeline/recognition/word_sequence.h"
 
 namespace avsr::pipeline {
 namespace {
@@ -44,8 +44,6 @@ void TranscribeSettings::validate() const {
   if (!std::isfinite(audio_offset_seconds) || std::abs(audio_offset_seconds) > 60)
     throw std::invalid_argument(
         fmt::format("the offset of the sound must lie within a minute, got {} s", audio_offset_seconds));
-  if (face.kind == preprocessing::FaceChoice::Kind::all)
-    throw std::invalid_argument("--face all: expected one face (largest, speaking or the number of a track)");
   sentences.validate();
 }
 
@@ -111,96 +109,126 @@ const SentenceDecoder& Transcriber::sentence_decoder() const {
 
 Transcriber::OpenFile Transcriber::open(const std::string& path) const {
   const Wanted wanted = models_.kinds().wanted();
-  const bool listens = wanted.audio || settings_.face.kind == preprocessing::FaceChoice::Kind::speaking;
+  const bool listens = wanted.audio || followed().kind == preprocessing::FaceChoice::Kind::speaking;
   io::MediaReader reader =
       io::MediaReader::open(path, {.video = wanted.video, .audio = listens, .allow_damaged = settings_.allow_damaged});
   models_.check(reader.info());
   const Wanted available{wanted.video && reader.info().has_video, wanted.audio && reader.info().has_audio};
   std::optional<double> offset;
   if (settings_.measure_offset)
-    offset = measure_offset(path, *models_.crop(), face_model_, settings_.face, settings_.allow_damaged).seconds;
+    offset = measure_offset(path, *models_.crop(), face_model_, followed(), settings_.allow_damaged).seconds;
   return {std::move(reader), available, offset};
 }
 
-PlayedFile Transcriber::play_file(OpenFile& file, const TakeFrames& take, const TickFrames& tick) const {
+RecordingSettings Transcriber::recording(const OpenFile& file) const {
   const double offset = file.audio_offset_seconds.value_or(settings_.audio_offset_seconds);
-  const RecordingSettings settings{file.available, models_.crop(), face_model_, settings_.face, offset};
-  const RecordingSummary summary = play(file.reader, settings, take, tick);
-  return {file.reader.info(), file.audio_offset_seconds, summary.frames, summary.faceless};
+  return {file.available, models_.crop(), face_model_, followed(), offset};
+}
+
+// The sound is of whoever speaks, so that models that listen read one face at a time.
+preprocessing::FaceChoice Transcriber::followed() const {
+  using Kind = preprocessing::FaceChoice::Kind;
+  if (settings_.face.kind == Kind::all && models_.kinds().wanted().audio) return {Kind::speaking, 0};
+  return settings_.face;
+}
+
+SentenceStreamSettings Transcriber::stream_settings(Wanted available) const {
+  SentenceStreamSettings settings;
+  settings.models = models_.kinds();
+  settings.available = available;
+  settings.window_frames = models_.window_frames();
+  settings.skip_silence = settings_.skip_silence;
+  settings.cutting.symbols = sentence_decoder().symbols().size();
+  settings.cutting.separator = sentence_decoder().separator();
+  return settings;
+}
+
+SpellWindows Transcriber::spelling() const {
+  return [this](models::Streams streams, const std::vector<Stretch>& windows) {
+    return rows_of(models_.of(streams).symbol_probabilities(windows));
+  };
 }
 
 PlayedFile Transcriber::spell(const std::string& path, const UtteranceCutter::Sink& sink,
                               const TickFrames& tick) const {
   OpenFile file = open(path);
-  SentenceStreamSettings settings;
-  settings.models = models_.kinds();
-  settings.available = file.available;
-  settings.window_frames = models_.window_frames();
-  settings.skip_silence = settings_.skip_silence;
-  settings.cutting.symbols = sentence_decoder().symbols().size();
-  settings.cutting.separator = sentence_decoder().separator();
-  const auto probabilities = [&](models::Streams streams, const std::vector<Stretch>& windows) {
-    return rows_of(models_.of(streams).symbol_probabilities(windows));
-  };
-  SentenceStream stream(settings, probabilities, sink);
+  SentenceStream stream(stream_settings(file.available), spelling(), sink);
   const TakeFrames take = [&](int frames, const io::Frames& mouth, std::span<const uint8_t> face,
                               std::span<const float> audio) { stream.push(frames, mouth, face, audio); };
-  PlayedFile played = play_file(file, take, tick);
+  const RecordingSummary summary = play(file.reader, recording(file), take, tick);
   stream.finish();
-  return played;
+  return {file.reader.info(), summary.frames};
 }
 
-PlayedFile Transcriber::find_sentences(const std::string& path, Transcript& transcript, const TickFrames& tick) const {
-  const UtteranceCutter::Sink decode_utterance = [&](Utterance&& utterance) {
-    const auto tuning = utterance.answer.heard_by ? tunings_.at(*utterance.answer.heard_by) : SentenceTuning{};
-    DecodedUtterance decoded = decode(*decoder_, utterance, tuning, settings_.sentences.n_best);
-    transcript.segments.push_back(std::move(decoded.segment));
-    transcript.words.insert(transcript.words.end(), decoded.words.begin(), decoded.words.end());
-  };
-  PlayedFile played = spell(path, decode_utterance, tick);
-  for (const auto& [streams, recognizer] : models_.all())
-    transcript.models.push_back({recognizer->path(), streams, to_json(tunings_.at(streams))});
-  return played;
-}
-
-PlayedFile Transcriber::find_words(const std::string& path, Transcript& transcript, const TickFrames& tick) const {
-  OpenFile file = open(path);
+std::unique_ptr<Listener> Transcriber::listener(Wanted available) const {
+  if (decoder_)
+    return listen_for_sentences(stream_settings(available), spelling(), [this](const Utterance& utterance) {
+      const auto tuning = utterance.answer.heard_by ? tunings_.at(*utterance.answer.heard_by) : SentenceTuning{};
+      return decode(*decoder_, utterance, tuning, settings_.sentences.n_best);
+    });
   WindowSettings settings;
   settings.window_frames = models_.window_frames();
   settings.hop_frames = settings_.hop_frames;
   settings.labels = static_cast<int>(models_.labels().size());
   settings.models = models_.kinds();
-  settings.available = file.available;
-  WordSequence sequence(models_.labels(), decodings_, settings_.top);
-  SlidingWindows windows(
-      settings,
-      [&](models::Streams streams, const std::vector<Stretch>& batch) {
-        return models_.of(streams).probabilities(batch);
-      },
-      [&](const Answer& answer, std::span<const float> row) { sequence.add(answer, row); });
+  settings.available = available;
+  const ClassifyWindows classify = [this](models::Streams streams, const std::vector<Stretch>& batch) {
+    return models_.of(streams).probabilities(batch);
+  };
+  return listen_for_words(settings, classify, models_.labels(), decodings_, settings_.top);
+}
+
+RecordingSummary Transcriber::hear(OpenFile& file, Heard& heard, const TickFrames& tick) const {
+  const std::unique_ptr<Listener> listener = this->listener(file.available);
   const TakeFrames take = [&](int frames, const io::Frames& mouth, std::span<const uint8_t> face,
-                              std::span<const float> audio) { windows.push(frames, mouth, face, audio); };
-  PlayedFile played = play_file(file, take, tick);
-  windows.finish();
-  sequence.finish(windows.times());
-  transcript.words = sequence.words();
-  transcript.segments = sequence.segments();
-  for (const auto& [streams, recognizer] : models_.all()) {
-    nlohmann::json decoding = to_json(decodings_.at(streams));
-    decoding["hop_frames"] = settings_.hop_frames;
-    transcript.models.push_back({recognizer->path(), streams, std::move(decoding)});
-  }
-  return played;
+                              std::span<const float> audio) { listener->push(frames, mouth, face, audio); };
+  RecordingSummary summary = play(file.reader, recording(file), take, tick);
+  heard = listener->finish();
+  name_faces(summary.faces, heard);
+  return summary;
+}
+
+RecordingSummary Transcriber::read_faces(OpenFile& file, Heard& heard, const TickFrames& tick) const {
+  std::map<int, std::unique_ptr<Listener>> listeners;  // of the faces that are there
+  FaceSinks sinks;
+  sinks.frame = [&](const preprocessing::MouthFrame& frame) {
+    std::unique_ptr<Listener>& listener = listeners[frame.track];
+    if (!listener) listener = this->listener(file.available);
+    const int size = models_.crop()->tracked.size;
+    const uint8_t face = frame.face ? 1 : 0;
+    listener->push(1, {1, size, size, frame.crop}, std::span(&face, 1), {});
+  };
+  sinks.end = [&](const preprocessing::FaceTrack& track) {
+    const auto found = listeners.extract(track.number);
+    add_face(track, found ? found.mapped()->finish() : Heard{}, heard);
+  };
+  RecordingSummary summary = play_faces(file.reader, recording(file), sinks, tick);
+  sort_by_time(heard);
+  return summary;
 }
 
 Transcript Transcriber::transcribe(const std::string& path, const TickFrames& tick) const {
+  const bool each_face = settings_.face.kind == preprocessing::FaceChoice::Kind::all && !models_.kinds().wanted().audio;
+  OpenFile file = open(path);
+  Heard heard;
+  const RecordingSummary summary = each_face ? read_faces(file, heard, tick) : hear(file, heard, tick);
   Transcript transcript;
-  const PlayedFile played = decoder_ ? find_sentences(path, transcript, tick) : find_words(path, transcript, tick);
-  transcript.frames = played.frames;
-  transcript.frames_without_face = played.faceless;
-  transcript.audio_offset_seconds = played.audio_offset_seconds;
-  transcript.media = played.media;
+  transcript.words = std::move(heard.words);
+  transcript.segments = std::move(heard.segments);
+  for (const auto& [streams, recognizer] : models_.all())
+    transcript.models.push_back({recognizer->path(), streams, decoding_json(streams)});
+  transcript.frames = summary.frames;
+  transcript.frames_without_face = summary.faceless;
+  transcript.audio_offset_seconds = file.audio_offset_seconds;
+  transcript.media = file.reader.info();
   return transcript;
+}
+
+nlohmann::json Transcriber::decoding_json(models::Streams streams) const {
+  if (decoder_) return to_json(tunings_.at(streams));
+  nlohmann::json decoding = to_json(decodings_.at(streams));
+  decoding["hop_frames"] = settings_.hop_frames;
+  return decoding;
 }
 
 Transcript transcribe_file(Recognizer& recognizer, const std::shared_ptr<const preprocessing::FaceModel>& face_model,

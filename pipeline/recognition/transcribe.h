@@ -1,5 +1,4 @@
-// A media file in, words with times out. Memory does not grow with the file's length, but for what is found in it and
-// the probabilities of word models.
+// A media file in, words with times out. Memory does not grow with the file's length, but for what is found in it.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +10,7 @@
 #include <string>
 
 #include "models/word_decoder.h"
+#include "pipeline/recognition/listener.h"
 #include "pipeline/recognition/model_set.h"
 #include "pipeline/recognition/recording.h"
 #include "pipeline/recognition/transcript.h"
@@ -24,7 +24,7 @@ struct TranscribeSettings {
   std::optional<float> unknown_below;  // of word models; none: as each model's file says
   SentenceChoices sentences;           // of sentence models
   bool skip_silence = true;            // sentence models: where they listen, and nobody speaks
-  preprocessing::FaceChoice face;      // whose mouth, where crops are tracked; not "all"
+  preprocessing::FaceChoice face;      // whose mouth, where crops are tracked; "all": Note [All faces]
   bool measure_offset = false;         // of the sound; where nothing is certain, what follows counts
   double audio_offset_seconds = 0;     // by how much the sound is late against the picture
   bool allow_damaged = false;          // transcribe what can be read of a damaged file
@@ -34,11 +34,15 @@ struct TranscribeSettings {
 // All that decides what is found in a file.
 nlohmann::json to_json(const TranscribeSettings& settings);
 
+// Note [All faces]
+// Models that only look read every face by itself; what each says stands in the transcript under the number of its
+// track. Where models listen there is one sound, and it is of the face that moves with it: that one is read, as with
+// "speaking", and words bear its number.
+
 // A file that was played to its end.
 struct PlayedFile {
   io::MediaInfo media;
-  std::optional<double> audio_offset_seconds;  // as measured
-  int64_t frames = 0, faceless = 0;
+  int64_t frames = 0;
 };
 
 // Frames done, now and then, and how many the file should have (0 where it does not say).
@@ -71,9 +75,14 @@ class Transcriber {
   };
   void check_settings() const;
   OpenFile open(const std::string& path) const;
-  PlayedFile play_file(OpenFile& file, const TakeFrames& take, const TickFrames& tick) const;
-  PlayedFile find_words(const std::string& path, Transcript& transcript, const TickFrames& tick) const;
-  PlayedFile find_sentences(const std::string& path, Transcript& transcript, const TickFrames& tick) const;
+  preprocessing::FaceChoice followed() const;
+  RecordingSettings recording(const OpenFile& file) const;
+  SentenceStreamSettings stream_settings(Wanted available) const;
+  SpellWindows spelling() const;
+  std::unique_ptr<Listener> listener(Wanted available) const;
+  RecordingSummary hear(OpenFile& file, Heard& heard, const TickFrames& tick) const;
+  RecordingSummary read_faces(OpenFile& file, Heard& heard, const TickFrames& tick) const;
+  nlohmann::json decoding_json(models::Streams streams) const;
 
   ModelSet models_;
   std::shared_ptr<const preprocessing::FaceModel> face_model_;

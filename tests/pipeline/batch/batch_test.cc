@@ -255,6 +255,10 @@ TEST(Formats, AFaceHasTiersOfItsOwn) {
   EXPECT_THAT(grid, AllOf(HasSubstr("size = 4\n"), HasSubstr("\"words (face 0)\""), HasSubstr("\"segments (face 1)\""),
                           HasSubstr("\"yes\""), HasSubstr("\"no\"")));
   EXPECT_THAT(text_format("textgrid").write({}), AllOf(HasSubstr("\"words\""), HasSubstr("\"segments\"")));
+  EXPECT_EQ(text_format("txt").write(transcript), "face 0: yes\nface 1: no\n");
+  EXPECT_THAT(text_format("srt").write(transcript), HasSubstr("00:00:00,200 --> 00:00:00,600\nface 1: no\n"));
+  transcript.words.pop_back();
+  EXPECT_EQ(text_format("txt").write(transcript), "yes\n");  // nobody to be told apart from
 }
 
 }  // namespace

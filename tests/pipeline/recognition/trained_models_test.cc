@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "io/atomic_file.h"
+#include "io/program.h"
 #include "io/temporary_folder.h"
 #include "models/model_file.h"
 #include "pipeline/device.h"
@@ -48,6 +49,39 @@ TEST(TrainedModels, ReadARealFace) {
   ASSERT_EQ(outcome.code, 0) << outcome.failure << outcome.misuse;
   const auto score = nlohmann::json::parse(io::read_text_file(out + "/score.json"));
   EXPECT_LE(score.at("word_error_rate").get<double>(), 1.0 / 6) << outcome.out;
+}
+
+// Two people beside each other, who say different things at the same time: lips alone read each by itself as if the
+// other were not there; with one sound, the words bear the number of whoever was read.
+TEST(TrainedModels, ReadEveryFace) {
+  const char* grid = std::getenv("AVSR_GRID");
+  if (!grid) GTEST_SKIP() << "AVSR_GRID does not name the GRID corpus";
+  const io::TemporaryFolder folder;
+  const std::filesystem::path left = std::filesystem::path(grid) / "s1/bbal6n.mp4",
+                              right = std::filesystem::path(grid) / "s1/lbad6n.mp4";
+  ASSERT_TRUE(std::filesystem::exists(right));
+  const std::string both = folder / "both.mp4", out = folder / "text";
+  io::run_program({"ffmpeg", "-v", "error", "-i", left.string(), "-i", right.string(), "-filter_complex",
+                   "[0:v][1:v]hstack", "-map", "0:a", "-c:v", "libx264", "-crf", "14", both});
+  const auto words = [&](const std::string& kind, const std::string& file, const std::string& face) {
+    const Outcome outcome =
+        call(run_transcribe, {file_of(kind).string(), file, "--out", out, "--face", face, "--format", "json,srt",
+                              "--device", "cpu", "--threads", "1", "--overwrite"});
+    EXPECT_EQ(outcome.code, 0) << outcome.failure << outcome.misuse;
+    const std::string stem = std::filesystem::path(file).stem().string();
+    std::map<int, std::vector<std::string>> said;
+    for (const auto& word : nlohmann::json::parse(io::read_text_file(out + "/" + stem + ".json")).at("words"))
+      if (!word.at("unknown").get<bool>()) said[word.value("face", 0)].push_back(word.at("text"));
+    return said;
+  };
+  const auto alone_left = words("video", left.string(), "largest").at(0);
+  const auto alone_right = words("video", right.string(), "largest").at(0);
+  EXPECT_NE(alone_left, alone_right);
+  const auto together = words("video", both, "all");
+  EXPECT_EQ(together.at(1), alone_left);
+  EXPECT_EQ(together.at(2), alone_right);
+  EXPECT_THAT(io::read_text_file(out + "/both.srt"), testing::AllOf(HasSubstr("face 1: "), HasSubstr("face 2: ")));
+  for (const auto& [face, said] : words("audiovisual", both, "all")) EXPECT_GE(face, 1);
 }
 
 }  // namespace
