@@ -70,7 +70,8 @@ TEST(TrainedModels, ReadEveryFace) {
     EXPECT_EQ(outcome.code, 0) << outcome.failure << outcome.misuse;
     const std::string stem = std::filesystem::path(file).stem().string();
     std::map<int, std::vector<std::string>> said;
-    for (const auto& word : nlohmann::json::parse(io::read_text_file(out + "/" + stem + ".json")).at("words"))
+    const auto transcript = nlohmann::json::parse(io::read_text_file(out + "/" + stem + ".json"));
+    for (const auto& word : transcript.at("words"))
       if (!word.at("unknown").get<bool>()) said[word.value("face", 0)].push_back(word.at("text"));
     return said;
   };
