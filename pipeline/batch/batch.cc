@@ -203,7 +203,7 @@ DoneRecord Batch::write_outputs(const Job& job, const Transcript& transcript) co
   for (const std::string& name : settings_.formats) {
     const TextFormat& format = text_format(name);
     record.outputs.push_back(job.stem + format.ending);
-    io::write_file_atomically(path(record.outputs.back()), format.write(transcript));
+    io::write_file_atomically(path(record.outputs.back()), format.write(transcript, settings_.captions));
   }
   if (!settings_.pictures.empty())
     for (const std::string& ending : work_.draw(transcript, path(job.stem)))
@@ -253,6 +253,8 @@ void Batch::write_summary(bool at_once) {
 void BatchSettings::validate() const {
   if (formats.empty()) throw std::invalid_argument("--format is empty; `avsr transcribe --help` lists the formats");
   for (const std::string& format : formats) text_format(format);
+  if (captions.max_words < 1)
+    throw std::invalid_argument(fmt::format("--caption-words: expected 1 or more, got {}", captions.max_words));
   if (jobs < 0 || jobs > io::kMostWorkers)
     throw std::invalid_argument(fmt::format("--jobs: expected 0 to {}, got {}", io::kMostWorkers, jobs));
 }

@@ -23,6 +23,7 @@ struct BatchSettings {
   std::vector<std::string> pictures;  // further formats, which BatchWork::draw makes
   std::vector<std::string> taken;     // names in `out` that no result may have, without ending
   int jobs = 0;                       // files at a time; 0: as many as cores
+  io::SubtitleOptions captions;       // of the formats that have captions
   Shard shard;
   bool overwrite = false;    // also what an earlier run has finished
   nlohmann::json made_with;  // models and settings: with others a result is made again

@@ -15,7 +15,7 @@ namespace avsr::pipeline {
 namespace {
 
 // Two faces speak at the same time, and the intervals of a tier cannot: each face has tiers of its own.
-std::string text_grid_of(const Transcript& transcript) {
+std::string text_grid_of(const Transcript& transcript, const io::SubtitleOptions& options) {
   std::map<int, std::vector<io::TimedWord>> words, segments;
   words[kNoFace];
   for (const SpokenWord& spoken : transcript.words)
@@ -28,7 +28,7 @@ std::string text_grid_of(const Transcript& transcript) {
     const std::string of = face == kNoFace ? "" : fmt::format(" (face {})", face);
     tiers.push_back({fmt::format("words{}", of), io::one_after_the_other(said)});
     std::vector<io::TimedText> spans = io::one_after_the_other(segments[face]);
-    tiers.push_back({fmt::format("segments{}", of), spans.empty() ? io::captions_of(said) : spans});
+    tiers.push_back({fmt::format("segments{}", of), spans.empty() ? io::captions_of(said, options) : spans});
   }
   return io::to_text_grid(tiers, transcript.seconds());
 }
@@ -39,15 +39,15 @@ struct Shown {
   io::SubtitleOptions options;
 };
 
-Shown shown(const Transcript& transcript) {
+Shown shown(const Transcript& transcript, const io::SubtitleOptions& options) {
   std::map<int, std::vector<io::TimedWord>> said;
   for (const SpokenWord& spoken : transcript.words)
     if (!spoken.unknown) said[spoken.face].push_back(spoken.word);
-  if (said.size() < 2) return {transcript.known_words(), {}};
-  Shown all;
+  if (said.size() < 2) return {transcript.known_words(), options};
+  Shown all{{}, options};
   all.options.max_words = 1;  // a caption is a word by now
   for (const auto& [face, words] : said)
-    for (const io::TimedText& caption : io::captions_of(words))
+    for (const io::TimedText& caption : io::captions_of(words, options))
       all.words.push_back({face == kNoFace ? caption.text : fmt::format("face {}: {}", face, caption.text),
                            static_cast<double>(caption.start_ms) / 1000, static_cast<double>(caption.end_ms) / 1000,
                            1});
@@ -57,8 +57,8 @@ Shown shown(const Transcript& transcript) {
 }
 
 template <std::string (*write)(const std::vector<io::TimedWord>&, const io::SubtitleOptions&)>
-std::string text_of(const Transcript& transcript) {
-  const Shown all = shown(transcript);
+std::string text_of(const Transcript& transcript, const io::SubtitleOptions& options) {
+  const Shown all = shown(transcript, options);
   return write(all.words, all.options);
 }
 
@@ -70,7 +70,7 @@ std::span<const TextFormat> text_formats() {
       {"srt", ".srt", text_of<io::to_srt>},
       {"vtt", ".vtt", text_of<io::to_vtt>},
       {"tsv", ".tsv", text_of<io::to_tsv>},
-      {"json", ".json", [](const Transcript& t) { return json_text(to_json(t)); }},
+      {"json", ".json", [](const Transcript& t, const io::SubtitleOptions&) { return json_text(to_json(t)); }},
       {"textgrid", ".TextGrid", text_grid_of},
   };
   return formats;

@@ -12,7 +12,7 @@ namespace avsr::pipeline {
 struct TextFormat {
   std::string name;    // as --format names it
   std::string ending;  // of its files, with the dot
-  std::function<std::string(const Transcript&)> write;
+  std::function<std::string(const Transcript&, const io::SubtitleOptions&)> write;
 };
 
 std::span<const TextFormat> text_formats();

@@ -110,6 +110,7 @@ nlohmann::json made_with(const Wishes& wishes) {
     if (!path.empty()) files.push_back(fingerprint(path.string()));
   return {{"models", files},
           {"settings", to_json(wishes.settings)},
+          {"caption_words", wishes.batch.captions.max_words},
           {"precision", name_of(wishes.device.precision)},
           {"face_model", fs::path(wishes.transcribe.face_model).filename().string()}};
 }
@@ -187,6 +188,8 @@ int run_transcribe(const Arguments& arguments) {
   po::options_description options("Options");
   options.add_options()("out", po::value(&wishes.batch.out)->required(), "folder for the results, NAME.txt and so on")(
       "format", po::value(&wishes.formats)->default_value(wishes.formats), "of txt, srt, vtt, tsv, json, textgrid")(
+      "caption-words", po::value(&wishes.batch.captions.max_words)->default_value(wishes.batch.captions.max_words),
+      "most words of a caption (txt, srt, vtt, tsv); 1: each word has its times")(
       "overlay", po::bool_switch(&wishes.pictures.overlay),
       "NAME.overlay.mp4 too: the words, the mouth's box and the confidence drawn on the video")(
       "html", po::bool_switch(&wishes.pictures.page), "NAME.html too: a page with a player and words to click on")(

@@ -251,14 +251,18 @@ TEST(Formats, AFaceHasTiersOfItsOwn) {
   transcript.words.push_back({{"no", 0.2, 0.6, 1}});
   transcript.words[0].face = 0;
   transcript.words[1].face = 1;
-  const std::string grid = text_format("textgrid").write(transcript);
+  const std::string grid = text_format("textgrid").write(transcript, {});
   EXPECT_THAT(grid, AllOf(HasSubstr("size = 4\n"), HasSubstr("\"words (face 0)\""), HasSubstr("\"segments (face 1)\""),
                           HasSubstr("\"yes\""), HasSubstr("\"no\"")));
-  EXPECT_THAT(text_format("textgrid").write({}), AllOf(HasSubstr("\"words\""), HasSubstr("\"segments\"")));
-  EXPECT_EQ(text_format("txt").write(transcript), "face 0: yes\nface 1: no\n");
-  EXPECT_THAT(text_format("srt").write(transcript), HasSubstr("00:00:00,200 --> 00:00:00,600\nface 1: no\n"));
-  transcript.words.pop_back();
-  EXPECT_EQ(text_format("txt").write(transcript), "yes\n");  // nobody to be told apart from
+  EXPECT_THAT(text_format("textgrid").write({}, {}), AllOf(HasSubstr("\"words\""), HasSubstr("\"segments\"")));
+  EXPECT_EQ(text_format("txt").write(transcript, {}), "face 0: yes\nface 1: no\n");
+  EXPECT_THAT(text_format("srt").write(transcript, {}), HasSubstr("00:00:00,200 --> 00:00:00,600\nface 1: no\n"));
+  transcript.words.push_back({{"indeed", 0.6, 0.9, 1}});
+  transcript.words.back().face = 1;
+  EXPECT_EQ(text_format("txt").write(transcript, {}), "face 0: yes\nface 1: no indeed\n");
+  EXPECT_EQ(text_format("txt").write(transcript, {.max_words = 1}), "face 0: yes\nface 1: no\nface 1: indeed\n");
+  transcript.words.resize(1);
+  EXPECT_EQ(text_format("txt").write(transcript, {}), "yes\n");  // nobody to be told apart from
 }
 
 }  // namespace
