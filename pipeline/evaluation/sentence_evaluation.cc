@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "eval/metrics.h"
 
@@ -22,10 +23,7 @@ std::optional<double> median_size(const std::vector<HeardSentence>& heard,
   std::vector<double> sizes;
   for (const HeardSentence& sentence : heard)
     for (const double error : sentence.*errors) sizes.push_back(std::abs(error));
-  if (sizes.empty()) return std::nullopt;
-  std::sort(sizes.begin(), sizes.end());
-  const size_t middle = sizes.size() / 2;
-  return sizes.size() % 2 == 1 ? sizes[middle] : (sizes[middle - 1] + sizes[middle]) / 2;
+  return eval::median(std::move(sizes));
 }
 
 }  // namespace

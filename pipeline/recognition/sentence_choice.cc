@@ -9,6 +9,7 @@
 
 #include "decoding/ctc_decoder.h"
 #include "eval/error_rate.h"
+#include "eval/metrics.h"
 #include "pipeline/data/dataset.h"
 #include "pipeline/data/spread.h"
 
@@ -16,13 +17,6 @@ namespace avsr::pipeline {
 namespace {
 
 constexpr int kMostClips = 300;
-
-double median(std::vector<double> values) {
-  if (values.empty()) return 0;
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
 
 // What was found on the sentences so far.
 class Measurement {
@@ -47,11 +41,11 @@ class Measurement {
 
   int64_t sentences() const { return sentences_; }
   nlohmann::json json() const {
-    const double start = median(late_starts_), end = median(late_ends_);
+    const double start = eval::median(late_starts_).value_or(0), end = eval::median(late_ends_).value_or(0);
     const auto off = [](const std::vector<double>& missing, double shift) {
       std::vector<double> errors;
       for (const double one : missing) errors.push_back(1000 * std::abs(one - shift));
-      return median(errors);
+      return eval::median(errors).value_or(0);
     };
     std::string chosen =
         fmt::format("word error rate {:.1f} % on {} validation sentences, best path", 100 * errors_.rate(), sentences_);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace avsr::pipeline {
 
@@ -22,7 +23,15 @@ void TranscriptScore::add(const std::vector<io::Word>& reference, const std::vec
     });
     false_words_ += in_speech ? 0 : 1;
   }
-  errors_ += eval::token_errors(expected, found);
+  const std::vector<eval::EditStep> steps = eval::edit_alignment(expected, found);
+  errors_ += eval::count_errors(steps);
+  for (const eval::EditStep& step : steps) {
+    if (step.edit != eval::Edit::match) continue;
+    const io::Word& said = reference[static_cast<size_t>(step.reference)];
+    const io::TimedWord& heard = words[static_cast<size_t>(step.hypothesis)];
+    start_errors_.push_back(std::abs(heard.start_seconds - said.start_seconds));
+    end_errors_.push_back(std::abs(heard.end_seconds - said.end_seconds));
+  }
   silence_seconds_ += std::max(0., seconds - spoken);
   ++files_;
 }
@@ -32,24 +41,32 @@ double TranscriptScore::false_words_a_minute() const {
 }
 
 std::string TranscriptScore::text() const {
+  std::string times;
+  if (!start_errors_.empty())
+    times = fmt::format("; right words start {:.0f} and end {:.0f} ms off (medians)", 1000 * *start_error_seconds(),
+                        1000 * *end_error_seconds());
   return fmt::format(
-      "word error rate {:.1f} % ({} wrong, {} missed, {} inserted of {} words in {} files); {:.1f} false words a "
-      "minute "
-      "of silence ({} in {:.0f} s)",
+      "word error rate {:.1f} % ({} wrong, {} missed, {} inserted of {} words in {} files){}; {:.1f} false words a "
+      "minute of silence ({} in {:.0f} s)",
       100 * errors_.rate(), errors_.substitutions, errors_.deletions, errors_.insertions, errors_.reference, files_,
-      false_words_a_minute(), false_words_, silence_seconds_);
+      times, false_words_a_minute(), false_words_, silence_seconds_);
 }
 
 nlohmann::json TranscriptScore::json() const {
-  return {{"files", files_},
-          {"word_error_rate", errors_.rate()},
-          {"substitutions", errors_.substitutions},
-          {"deletions", errors_.deletions},
-          {"insertions", errors_.insertions},
-          {"reference_words", errors_.reference},
-          {"silence_seconds", silence_seconds_},
-          {"false_words", false_words_},
-          {"false_words_a_minute", false_words_a_minute()}};
+  nlohmann::json json{{"files", files_},
+                      {"word_error_rate", errors_.rate()},
+                      {"substitutions", errors_.substitutions},
+                      {"deletions", errors_.deletions},
+                      {"insertions", errors_.insertions},
+                      {"reference_words", errors_.reference},
+                      {"silence_seconds", silence_seconds_},
+                      {"false_words", false_words_},
+                      {"false_words_a_minute", false_words_a_minute()}};
+  if (!start_errors_.empty()) {
+    json["start_error_seconds"] = *start_error_seconds();
+    json["end_error_seconds"] = *end_error_seconds();
+  }
+  return json;
 }
 
 }  // namespace avsr::pipeline

@@ -16,5 +16,11 @@ TEST(WilsonInterval, MatchesPublishedValues) {
   EXPECT_DOUBLE_EQ(wilson_interval(0, 0).high, 1);
 }
 
+TEST(Median, IsTheMiddleValue) {
+  EXPECT_EQ(median({3, 1, 2}), 2);
+  EXPECT_EQ(median({4, 1, 2, 3}), 2.5);
+  EXPECT_EQ(median({}), std::nullopt);
+}
+
 }  // namespace
 }  // namespace avsr::eval

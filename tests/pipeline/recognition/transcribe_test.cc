@@ -43,11 +43,13 @@ TEST(TranscriptScore, CountsWordErrorsAndWordsInSilence) {
   const std::vector<io::Word> reference{{"down", 0.2, 0.4}, {"up", 1.0, 1.2}};
   score.add(reference, {{"down", 0.2, 0.4, 1}, {"up", 1.5, 1.7, 1}}, 2);
   EXPECT_EQ(score.errors().errors(), 0);
+  EXPECT_NEAR(score.start_error_seconds().value(), 0.25, 1e-9);  // of 0 and 0.5
   EXPECT_EQ(score.false_words(), 1);
   EXPECT_NEAR(score.silence_seconds(), 1.6, 1e-9);
   score.add(reference, {{"up", 1.0, 1.2, 1}}, 2);
   EXPECT_EQ(score.errors().deletions, 1);
   EXPECT_EQ(score.errors().reference, 4);
+  EXPECT_NEAR(score.end_error_seconds().value(), 0, 1e-9);  // of 0, 0.5 and 0: the missed word has none
   EXPECT_NEAR(score.false_words_a_minute(), 60 / 3.2, 1e-9);
   EXPECT_EQ(score.json().at("files"), 2);
 }
