@@ -60,10 +60,10 @@ void SentenceStream::decide(bool sound, bool voice) {
 void SentenceStream::make_windows(bool at_end) {
   while (const std::optional<SentenceWindow> window = windows_.take(buffer_.end())) {
     const bool answered = window->frames > 0;
-    if (answered && !batch_.empty() && batch_.back().answer.heard_by != window->answer.heard_by) spell_batch();
+    if (answered && !batch_.empty() && batch_.front().answer.heard_by != window->answer.heard_by) spell_batch();
     batch_.push_back(*window);
     if (answered) stretches_.push_back(buffer_.cut(window->start, window->frames, wanted_by(*window->answer.heard_by)));
-    if (!answered || static_cast<int>(stretches_.size()) == settings_.batch) spell_batch();
+    if (stretches_.empty() || static_cast<int>(stretches_.size()) == settings_.batch) spell_batch();
   }
   if (at_end) spell_batch();
   buffer_.drop_before(std::min(windows_.needed_from(), decided_));

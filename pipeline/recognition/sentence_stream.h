@@ -52,8 +52,8 @@ class SentenceStream {
   std::optional<preprocessing::VoiceActivity> voice_;  // none: nobody listens, or there is nothing to hear
   int64_t decided_ = 0;                                // frames of which is known who answers
   SentenceWindows windows_;
-  std::vector<SentenceWindow> batch_;
-  std::vector<Stretch> stretches_;  // of the batch's windows of at least one frame, all of the same streams
+  std::vector<SentenceWindow> batch_;  // the first one is answered
+  std::vector<Stretch> stretches_;     // of the batch's windows of at least one frame, all of the same streams
   UtteranceCutter cutter_;
 };
 

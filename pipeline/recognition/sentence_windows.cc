@@ -46,13 +46,14 @@ void SentenceWindows::close() {
         {pushed_ - window_frames_, window_frames_, pushed_ - window_frames_, pushed_, false, true, answer_});
 }
 
-// A window that is too short grows on both sides, as far as the recording goes.
+// A window of neither length grows on both sides, as far as the recording goes.
 SentenceWindow SentenceWindows::placed(SentenceWindow window, int64_t frames) const {
-  if (window.frames == 0 || window.frames >= window_frames_) return window;
-  window.start = std::max<int64_t>(0, window.first - (window_frames_ - window.frames) / 2);
-  window.frames = window_frames_;
+  const int length = window.frames <= window_frames_ ? window_frames_ : longest_single_;
+  if (window.frames == 0 || window.frames == length) return window;
+  window.start = std::max<int64_t>(0, window.first - (length - window.frames) / 2);
+  window.frames = length;
   if (!finished_ || window.start + window.frames <= frames) return window;
-  window.start = std::max<int64_t>(0, frames - window_frames_);
+  window.start = std::max<int64_t>(0, frames - length);
   window.frames = static_cast<int>(frames - window.start);
   return window;
 }

@@ -13,8 +13,9 @@ namespace avsr::pipeline {
 // A stretch is a run of frames with one answer. Windows have the length that the model was trained on, and their grid
 // begins where the stretch does, never where the file does: what is heard of a stretch depends on what is around it
 // alone. A stretch that is longer by more than a third has windows that overlap by half, the last of which ends with
-// it; one that is about as long has one window; a shorter one, too, with what stands before and behind it to fill the
-// length (training clips begin and end in silence), of which the stretch's own frames count.
+// it. Others have one window, of the same length or longer by a third, filled up with what stands before and behind
+// (training clips begin and end in silence), of which the stretch's own frames count. Two lengths and no others,
+// because a back end keeps kernels by shape: an hour would meet a hundred shapes, with memory for each.
 struct SentenceWindow {
   int64_t start = 0;
   int frames = 0;                   // 0: nobody answers; the stretch alone is told

@@ -54,6 +54,12 @@ TEST(SentenceWindows, AShortStretchIsFilledWithWhatIsAroundIt) {
   EXPECT_EQ(windows_of("........ssss........"), expected);
 }
 
+TEST(SentenceWindows, ThereAreTwoLengths) {
+  EXPECT_EQ(windows_of("...sssssssssss......"),
+            (std::vector<Row>{{0, 0, 0, 3, true, true}, {2, 13, 3, 14, true, true}, {14, 0, 14, 20, true, true}}));
+  EXPECT_EQ(windows_of("sssssssssss."), (std::vector<Row>{{0, 12, 0, 11, true, true}, {11, 0, 11, 12, true, true}}));
+}
+
 TEST(SentenceWindows, TheRecordingsEndsLimitIt) {
   EXPECT_EQ(windows_of(".ssss......."),
             (std::vector<Row>{{0, 0, 0, 1, true, true}, {0, 10, 1, 5, true, true}, {5, 0, 5, 12, true, true}}));
