@@ -7,8 +7,7 @@
 
 namespace avsr::pipeline {
 
-SentenceWindows::SentenceWindows(int window_frames)
-    : window_frames_(window_frames), longest_single_(window_frames + window_frames / 3) {
+SentenceWindows::SentenceWindows(int window_frames) : window_frames_(window_frames) {
   if (window_frames < 2)
     throw std::invalid_argument(fmt::format("[sentences] a window must have at least 2 frames, got {}", window_frames));
 }
@@ -18,7 +17,6 @@ void SentenceWindows::push(const Answer& answer) {
   if (!open_) open(answer);
   ++pushed_;
   if (!answer_.heard_by) return;
-  if (pushed_ - start_ <= longest_single_) return;
   for (; pushed_ > next_ + window_frames_; next_ += window_frames_ / 2)
     waiting_.push_back({next_, window_frames_, next_, next_ + window_frames_, next_ == start_, false, answer_});
 }
@@ -46,14 +44,13 @@ void SentenceWindows::close() {
         {pushed_ - window_frames_, window_frames_, pushed_ - window_frames_, pushed_, false, true, answer_});
 }
 
-// A window of neither length grows on both sides, as far as the recording goes.
+// A window that is too short grows on both sides, as far as the recording goes.
 SentenceWindow SentenceWindows::placed(SentenceWindow window, int64_t frames) const {
-  const int length = window.frames <= window_frames_ ? window_frames_ : longest_single_;
-  if (window.frames == 0 || window.frames == length) return window;
-  window.start = std::max<int64_t>(0, window.first - (length - window.frames) / 2);
-  window.frames = length;
+  if (window.frames == 0 || window.frames == window_frames_) return window;
+  window.start = std::max<int64_t>(0, window.first - (window_frames_ - window.frames) / 2);
+  window.frames = window_frames_;
   if (!finished_ || window.start + window.frames <= frames) return window;
-  window.start = std::max<int64_t>(0, frames - length);
+  window.start = std::max<int64_t>(0, frames - window_frames_);
   window.frames = static_cast<int>(frames - window.start);
   return window;
 }

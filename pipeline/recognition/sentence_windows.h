@@ -12,10 +12,10 @@ namespace avsr::pipeline {
 // Note [Windows of sentences]
 // A stretch is a run of frames with one answer. Windows have the length that the model was trained on, and their grid
 // begins where the stretch does, never where the file does: what is heard of a stretch depends on what is around it
-// alone. A stretch that is longer by more than a third has windows that overlap by half, the last of which ends with
-// it. Others have one window, of the same length or longer by a third, filled up with what stands before and behind
-// (training clips begin and end in silence), of which the stretch's own frames count. Two lengths and no others,
-// because a back end keeps kernels by shape: an hour would meet a hundred shapes, with memory for each.
+// alone. A longer stretch has windows that overlap by half, the last of which ends with it and may overlap by more. A
+// shorter one has one window, filled up with what stands before and behind it (training clips begin and end in
+// silence), of which the stretch's own frames count. One length and no other, because a back end keeps kernels by
+// shape: an hour of stretches would meet a hundred, with memory for each.
 struct SentenceWindow {
   int64_t start = 0;
   int frames = 0;                   // 0: nobody answers; the stretch alone is told
@@ -41,7 +41,6 @@ class SentenceWindows {
   SentenceWindow placed(SentenceWindow window, int64_t frames) const;
 
   int window_frames_;
-  int longest_single_;  // frames of a stretch that has one window
   bool finished_ = false, open_ = false;
   int64_t pushed_ = 0;
   int64_t start_ = 0, next_ = 0;  // of the stretch that goes on: its first frame, and that of its next window

@@ -54,12 +54,6 @@ TEST(SentenceWindows, AShortStretchIsFilledWithWhatIsAroundIt) {
   EXPECT_EQ(windows_of("........ssss........"), expected);
 }
 
-TEST(SentenceWindows, ThereAreTwoLengths) {
-  EXPECT_EQ(windows_of("...sssssssssss......"),
-            (std::vector<Row>{{0, 0, 0, 3, true, true}, {2, 13, 3, 14, true, true}, {14, 0, 14, 20, true, true}}));
-  EXPECT_EQ(windows_of("sssssssssss."), (std::vector<Row>{{0, 12, 0, 11, true, true}, {11, 0, 11, 12, true, true}}));
-}
-
 TEST(SentenceWindows, TheRecordingsEndsLimitIt) {
   EXPECT_EQ(windows_of(".ssss......."),
             (std::vector<Row>{{0, 0, 0, 1, true, true}, {0, 10, 1, 5, true, true}, {5, 0, 5, 12, true, true}}));
@@ -74,8 +68,7 @@ TEST(SentenceWindows, ALongStretchHasAGridFromItsOwnStart) {
                                   {8, 10, 8, 18, false, false},  {13, 10, 13, 23, false, false},
                                   {16, 10, 16, 26, false, true}, {26, 0, 26, 28, true, true}};
   EXPECT_EQ(windows_of("...sssssssssssssssssssssss.."), expected);
-  // A third more than a window is one still.
-  EXPECT_EQ(windows_of("sssssssssssss."), (std::vector<Row>{{0, 13, 0, 13, true, true}, {13, 0, 13, 14, true, true}}));
+  EXPECT_EQ(windows_of("sssssssssss"), (std::vector<Row>{{0, 10, 0, 10, true, false}, {1, 10, 1, 11, false, true}}));
   EXPECT_EQ(windows_of("ssssssssssssss"), (std::vector<Row>{{0, 10, 0, 10, true, false}, {4, 10, 4, 14, false, true}}));
 }
 
