@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 #include <stdexcept>
+#include <string_view>
 #include <vector>
 
 #include "io/text_grid.h"
@@ -62,16 +63,45 @@ std::string text_of(const Transcript& transcript, const io::SubtitleOptions& opt
   return write(all.words, all.options);
 }
 
+template <typename Item>
+std::string json_list(const std::vector<Item>& items) {
+  if (items.empty()) return "[]";
+  std::string list = "[";
+  for (const Item& item : items) {
+    std::string text = json_text(to_json(item));
+    text.pop_back();
+    list += &item == items.data() ? "\n    " : ",\n    ";
+    for (const char c : text) list += c == '\n' ? "\n    " : std::string(1, c);
+  }
+  return list + "\n  ]";
+}
+
+// The same as json_text(to_json(transcript)), without holding all of it as a tree: that of an hour's words takes many
+// times the room of its text.
+std::string json_of(const Transcript& transcript, const io::SubtitleOptions&) {
+  Transcript head = {};
+  head.media = transcript.media;
+  head.models = transcript.models;
+  head.frames = transcript.frames;
+  head.frames_without_face = transcript.frames_without_face;
+  head.audio_offset_seconds = transcript.audio_offset_seconds;
+  std::string text = json_text(to_json(head));
+  const auto fill = [&text](std::string_view key, const std::string& list) {
+    const std::string empty = fmt::format("\n  \"{}\": []", key);  // at a line's start: no text has such in it
+    text.replace(text.find(empty) + empty.size() - 2, 2, list);
+  };
+  fill("segments", json_list(transcript.segments));
+  fill("words", json_list(transcript.words));
+  return text;
+}
+
 }  // namespace
 
 std::span<const TextFormat> text_formats() {
   static const std::vector<TextFormat> formats{
-      {"txt", ".txt", text_of<io::to_txt>},
-      {"srt", ".srt", text_of<io::to_srt>},
-      {"vtt", ".vtt", text_of<io::to_vtt>},
-      {"tsv", ".tsv", text_of<io::to_tsv>},
-      {"json", ".json", [](const Transcript& t, const io::SubtitleOptions&) { return json_text(to_json(t)); }},
-      {"textgrid", ".TextGrid", text_grid_of},
+      {"txt", ".txt", text_of<io::to_txt>}, {"srt", ".srt", text_of<io::to_srt>},
+      {"vtt", ".vtt", text_of<io::to_vtt>}, {"tsv", ".tsv", text_of<io::to_tsv>},
+      {"json", ".json", json_of},           {"textgrid", ".TextGrid", text_grid_of},
   };
   return formats;
 }

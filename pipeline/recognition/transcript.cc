@@ -7,7 +7,13 @@ void add_face(nlohmann::json& json, int face) {
   if (face != kNoFace) json["face"] = face;
 }
 
-nlohmann::json json_of(const SpokenWord& spoken) {
+nlohmann::json to_json(const UsedModel& model) {
+  return {{"file", model.path}, {"streams", name_of(model.streams)}, {"decoding", model.decoding}};
+}
+
+}  // namespace
+
+nlohmann::json to_json(const SpokenWord& spoken) {
   nlohmann::json alternatives = nlohmann::json::array();
   for (const auto& [label, probability] : spoken.alternatives)
     alternatives.push_back({{"text", label}, {"probability", probability}});
@@ -19,7 +25,7 @@ nlohmann::json json_of(const SpokenWord& spoken) {
   return json;
 }
 
-nlohmann::json json_of(const Segment& segment) {
+nlohmann::json to_json(const Segment& segment) {
   nlohmann::json json{{"start", segment.start_seconds}, {"end", segment.end_seconds}, {"text", segment.text}};
   json["heard_by"] = segment.heard_by ? nlohmann::json(name_of(*segment.heard_by)) : nlohmann::json();
   if (!segment.missing.empty()) json["missing"] = segment.missing;
@@ -30,14 +36,12 @@ nlohmann::json json_of(const Segment& segment) {
   return json;
 }
 
-nlohmann::json json_of(const UsedModel& model) {
-  return {{"file", model.path}, {"streams", name_of(model.streams)}, {"decoding", model.decoding}};
-}
+namespace {
 
 template <typename T>
 nlohmann::json list_of(const std::vector<T>& items) {
   nlohmann::json list = nlohmann::json::array();
-  for (const T& item : items) list.push_back(json_of(item));
+  for (const T& item : items) list.push_back(to_json(item));
   return list;
 }
 

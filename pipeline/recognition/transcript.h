@@ -65,5 +65,7 @@ struct Transcript {
 
 // The format of NAME.json: docs/transcripts.md.
 nlohmann::json to_json(const Transcript& transcript);
+nlohmann::json to_json(const SpokenWord& spoken);
+nlohmann::json to_json(const Segment& segment);
 
 }  // namespace avsr::pipeline

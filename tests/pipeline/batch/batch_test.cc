@@ -244,6 +244,21 @@ TEST(Turns, DoOneThingAtATimeOnTheServingThreadAndHandBackErrors) {
   EXPECT_EQ(error, "as thrown");
 }
 
+TEST(Formats, JsonIsWrittenWordByWord) {
+  Transcript transcript;
+  const auto whole = [&] { return to_json(transcript).dump(2) + "\n"; };
+  EXPECT_EQ(text_format("json").write(transcript, {}), whole());
+  transcript.media.notes = {"a note\n  \"words\": []", "another"};
+  transcript.audio_offset_seconds = 0.5;
+  transcript.words.push_back({{"yes", 0, 0.5, 1}});
+  transcript.words[0].alternatives = {{"yes", 0.9}, {"no", 0.1}};
+  transcript.segments = {{0, 2, std::nullopt, "silence", kNoFace, "", {}},
+                         {2, 4, models::Streams::video, "", 1, "yes", {{"yes", -1, -1, 0}}}};
+  EXPECT_EQ(text_format("json").write(transcript, {}), whole());
+  transcript.words.push_back({{"no\nline", 0.5, 1, 1}});
+  EXPECT_EQ(text_format("json").write(transcript, {}), whole());
+}
+
 TEST(Formats, AFaceHasTiersOfItsOwn) {
   Transcript transcript;
   transcript.frames = 25;
