@@ -96,23 +96,36 @@ void WordDecoder::decide(int64_t windows, int state) {
 
 void WordDecoder::enter(int state, std::span<const float> row) {
   if (state != run_state_) {
-    end_run();
+    const double start = boundary(state, row);
+    end_run(start);
+    run_start_ = start;
     run_state_ = state;
     run_first_ = decided_;
     run_sum_ = 0;
     run_mean_.assign(static_cast<size_t>(labels_), 0);
   }
   ++decided_;
+  last_row_.assign(row.begin(), row.end());
   if (state == absent()) return;
   run_sum_ += state == unknown() ? row[index_of_best(row)] : row[state];
   for (int v = 0; v < labels_; ++v) run_mean_[v] += row[v];
 }
 
-void WordDecoder::end_run() {
+// Between the last decided window and the next one, which is of `state`.
+double WordDecoder::boundary(int state, std::span<const float> row) const {
+  const double half_way = static_cast<double>(decided_) - 0.5;
+  if (run_state_ < 0 || run_state_ == absent() || state == absent()) return half_way;
+  const float before = emission(last_row_, true, run_state_) - emission(last_row_, true, state),
+              after = emission(row, true, run_state_) - emission(row, true, state);
+  if (before <= after) return half_way;
+  return static_cast<double>(decided_) - 1 + std::clamp(static_cast<double>(before / (before - after)), 0.1, 0.9);
+}
+
+void WordDecoder::end_run(double end) {
   const int64_t windows = decided_ - run_first_;
   const bool said = run_state_ >= 0 && run_state_ != absent() && run_state_ != background_;
   if (!said || windows < decoding_.fewest_windows) return;
-  WordEvent event{run_state_ == unknown() ? kUnknown : run_state_, run_first_, decided_ - 1, 0, {}};
+  WordEvent event{run_state_ == unknown() ? kUnknown : run_state_, run_first_, decided_ - 1, run_start_, end, 0, {}};
   event.confidence = static_cast<float>(run_sum_ / static_cast<double>(windows));
   for (const double sum : run_mean_) event.mean.push_back(static_cast<float>(sum / static_cast<double>(windows)));
   events_.push_back(std::move(event));
@@ -120,7 +133,7 @@ void WordDecoder::end_run() {
 
 void WordDecoder::finish() {
   if (!undecided_.empty()) decide(static_cast<int64_t>(undecided_.size()), static_cast<int>(index_of_best(score_)));
-  end_run();
+  end_run(static_cast<double>(decided_) - 0.5);
   run_state_ = -1;
 }
 

@@ -20,18 +20,21 @@ struct WordDecoding {
 };
 
 struct WordEvent {
-  int label = 0;             // index in the labels, or kUnknown
-  int64_t first_window = 0;  // the windows whose middle lies in the word
-  int64_t last_window = 0;   // inclusive
-  float confidence = 0;      // mean probability of the label in them; for kUnknown that of each window's best word
-  std::vector<float> mean;   // (labels) mean probability of each label in them
+  int label = 0;              // index in the labels, or kUnknown
+  int64_t first_window = 0;   // the windows whose middle lies in the word
+  int64_t last_window = 0;    // inclusive
+  double start = 0, end = 0;  // where it begins and ends, between windows: 2.5 is half-way from window 2 to window 3
+  float confidence = 0;       // mean probability of the label in them; for kUnknown that of each window's best word
+  std::vector<float> mean;    // (labels) mean probability of each label in them
 };
 constexpr int kUnknown = -1;
 
 // The labels' sequence is the one with the highest sum of log probabilities (unknown counts as `unknown_below`) minus
-// the switch costs: Viterbi's algorithm (Forney 1973). Windows come one after the other, for as long as a recording
-// lasts: what is common to all paths that can still become the best is decided, and forgotten (where they have nothing
-// in common for kMostUndecided windows, the first half of the best one is). Memory: the undecided windows.
+// the switch costs: Viterbi's algorithm (Forney 1973). Where one label follows another, the boundary is where their
+// probabilities cross on a straight line from window to window, so that it moves little when they do. Windows come one
+// after the other, for as long as a recording lasts: what is common to all paths that can still become the best is
+// decided, and forgotten (where they have nothing in common for kMostUndecided windows, the first half of the best one
+// is). Memory: the undecided windows.
 class WordDecoder {
  public:
   static constexpr int64_t kMostUndecided = 1024;
@@ -60,7 +63,8 @@ class WordDecoder {
   void settle();
   void decide(int64_t windows, int state);
   void enter(int state, std::span<const float> row);
-  void end_run();
+  double boundary(int state, std::span<const float> row) const;
+  void end_run(double end);
 
   int labels_, background_;
   WordDecoding decoding_;
@@ -70,6 +74,8 @@ class WordDecoder {
   // The run of windows of one state at the end of what is decided.
   int run_state_ = -1;
   int64_t run_first_ = 0;
+  double run_start_ = 0;
+  std::vector<float> last_row_;
   double run_sum_ = 0;
   std::vector<double> run_mean_;
   std::vector<WordEvent> events_;

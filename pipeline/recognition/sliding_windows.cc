@@ -20,14 +20,16 @@ void WindowSettings::validate() const {
     throw std::invalid_argument("[windows] expected at least one model, got none");
 }
 
+double WindowTimes::seconds(double window) const {
+  return std::clamp(window * hop_frames + 0.5, 0., static_cast<double>(frames)) / io::kFramesPerSecond;
+}
+
 double WindowTimes::start_seconds(int64_t window) const {
-  const double middle = static_cast<double>(window * hop_frames) + 0.5;
-  return single ? 0 : std::max(0., middle - 0.5 * hop_frames) / io::kFramesPerSecond;
+  return single ? 0 : seconds(static_cast<double>(window) - 0.5);
 }
 
 double WindowTimes::end_seconds(int64_t window) const {
-  const double middle = static_cast<double>(window * hop_frames) + 0.5, end = static_cast<double>(frames);
-  return (single ? end : std::min(end, middle + 0.5 * hop_frames)) / io::kFramesPerSecond;
+  return single ? static_cast<double>(frames) / io::kFramesPerSecond : seconds(static_cast<double>(window) + 0.5);
 }
 
 SlidingWindows::SlidingWindows(const WindowSettings& settings, ClassifyWindows classify, TakeWindow take)

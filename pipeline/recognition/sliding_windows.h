@@ -38,8 +38,9 @@ struct WindowSettings {
 // a single one for the whole recording.
 struct WindowTimes {
   int hop_frames = 2;
-  int64_t frames = 0;   // of the recording
-  bool single = false;  // one window is the whole recording
+  int64_t frames = 0;                   // of the recording
+  bool single = false;                  // one window is the whole recording
+  double seconds(double window) const;  // of the middle of a window, or of a place between two
   double start_seconds(int64_t window) const;
   double end_seconds(int64_t window) const;
 };

@@ -30,7 +30,7 @@ models::WordEvent only_answer(const std::vector<float>& row, int background, flo
   int best = -1;
   for (int v = 0; v < static_cast<int>(row.size()); ++v)
     if (v != background && (best < 0 || row[v] > row[best])) best = v;
-  return {row[best] < unknown_below ? models::kUnknown : best, 0, 0, row[best], row};
+  return {row[best] < unknown_below ? models::kUnknown : best, 0, 0, -0.5, 0.5, row[best], row};
 }
 
 double middle_of(const SpokenWord& spoken) { return (spoken.word.start_seconds + spoken.word.end_seconds) / 2; }
@@ -137,9 +137,10 @@ void WordSequence::make_words(const WindowTimes& times) {
   for (Found& found : found_) {
     SpokenWord spoken;
     spoken.unknown = found.event.label == models::kUnknown;
-    spoken.word = {spoken.unknown ? kUnknownText : labels_[found.event.label],
-                   times.start_seconds(found.event.first_window), times.end_seconds(found.event.last_window),
-                   found.event.confidence};
+    const models::WordEvent& event = found.event;
+    spoken.word = {spoken.unknown ? kUnknownText : labels_[event.label],
+                   times.single ? times.start_seconds(0) : times.seconds(event.start),
+                   times.single ? times.end_seconds(0) : times.seconds(event.end), event.confidence};
     spoken.heard_by = found.heard_by;
     spoken.alternatives = std::move(found.alternatives);
     words.push_back(std::move(spoken));

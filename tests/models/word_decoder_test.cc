@@ -145,6 +145,22 @@ TEST(WordDecoder, DecidesWhatNeverIsDecided) {
   EXPECT_NEAR(events[0].mean.at(1), 0.45, 1e-6);
 }
 
+TEST(WordDecoder, ABoundaryIsWhereTheProbabilitiesCross) {
+  std::vector<float> p;
+  append(p, {0.9f, 0.1f}, 4);
+  append(p, {0.6f, 0.4f}, 1);  // nearer to the second word than to the first, but still the first
+  append(p, {0.1f, 0.9f}, 4);
+  const auto events = decode_words(p, 2, -1, {.switch_cost = 1});
+  ASSERT_EQ(events.size(), 2u);
+  EXPECT_EQ(events[0].start, -0.5);
+  const double at = std::log(0.6 / 0.4) / (std::log(0.6 / 0.4) + std::log(0.9 / 0.1));
+  EXPECT_NEAR(events[0].end, 4 + at, 1e-6);
+  EXPECT_EQ(events[1].start, events[0].end);
+  EXPECT_EQ(events[1].end, 8.5);
+  append(p, {0, 0}, 3);  // beside a window without input it is half-way
+  EXPECT_EQ(decode_words(p, 2, -1, {}).back().end, 8.5);
+}
+
 TEST(WordDecoder, RefusesNonsense) {
   EXPECT_THROW(decode_words(std::vector<float>{0.1f, 0.2f, 0.7f}, 2, -1, {}), std::invalid_argument);
   EXPECT_THROW(decode_words({}, 3, -1, {.unknown_below = 0}), std::invalid_argument);
