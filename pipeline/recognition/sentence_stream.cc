@@ -71,9 +71,14 @@ void SentenceStream::make_windows(bool at_end) {
 
 void SentenceStream::spell_batch() {
   std::vector<std::vector<float>> rows;
-  if (!stretches_.empty()) rows = spell_(*batch_.front().answer.heard_by, stretches_);
+  const size_t windows = stretches_.size();
+  had_full_batch_ |= windows == static_cast<size_t>(settings_.batch);
+  // A batch of a new size costs the back end memory for its shapes, at last the recording's last one.
+  if (windows > 0 && had_full_batch_) stretches_.resize(static_cast<size_t>(settings_.batch), stretches_.back());
+  if (windows > 0) rows = spell_(*batch_.front().answer.heard_by, stretches_);
   if (rows.size() != stretches_.size())
     throw std::logic_error(fmt::format("[sentences] {} answers for {} windows", rows.size(), stretches_.size()));
+  rows.resize(windows);
   size_t next = 0;
   for (const SentenceWindow& window : batch_)
     cutter_.add(window, window.frames > 0 ? std::span<const float>(rows[next++]) : std::span<const float>());

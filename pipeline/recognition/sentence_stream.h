@@ -54,6 +54,7 @@ class SentenceStream {
   SentenceWindows windows_;
   std::vector<SentenceWindow> batch_;  // the first one is answered
   std::vector<Stretch> stretches_;     // of the batch's windows of at least one frame, all of the same streams
+  bool had_full_batch_ = false;
   UtteranceCutter cutter_;
 };
 
