@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include "bench/timing.h"
+#include "io/atomic_file.h"
 #include "io/media_reader.h"
 #include "io/program.h"
 #include "io/temporary_folder.h"
@@ -131,34 +132,45 @@ class StageClock {
   std::shared_ptr<const preprocessing::FaceModel> face_model_;
 };
 
-// The program on one file, starting and loading included.
-double program_seconds(const Settings& settings, const std::string& file) {
+// A run on one file: seconds for the file itself, and those for starting and for loading models.
+struct Run {
+  double file = 0, start = 0;
+};
+
+Run run_program_on(const Settings& settings, const std::string& file) {
   const io::TemporaryFolder out;
   double seconds = 0;
   timed(seconds, [&] {
     io::run_program({settings.program, "transcribe", settings.model, file, "--out", out / "text", "--format", "json",
                      "--device", "cpu", "--threads", std::to_string(settings.threads)});
   });
-  return seconds;
+  const auto summary = nlohmann::json::parse(io::read_text_file(out / "text/summary.json"));
+  const double on_file = summary.at("this_run").at("seconds");
+  return {on_file, seconds - on_file};
 }
 
 struct Row {
   std::string name, remark;
-  std::vector<double> seconds;
+  std::vector<double> seconds, starts;
   std::map<std::string, std::vector<double>> stages;
 
-  void add(double total, const Stages& parts) {
-    seconds.push_back(total);
+  void add(const Run& run, const Stages& parts) {
+    seconds.push_back(run.file);
+    starts.push_back(run.start);
     for (const auto& [stage, value] : parts) stages[stage].push_back(value);
   }
 };
 
-// Seconds without starting Python and loading models.
 void run_rival(const Settings& settings, const std::string& kind, const std::string& file, Row& row) {
-  const std::string output = io::run_program({settings.python, settings.script, "--model", settings.model, "--row",
-                                              kind, "--threads", std::to_string(settings.threads), file});
+  double seconds = 0;
+  std::string output;
+  timed(seconds, [&] {
+    output = io::run_program({settings.python, settings.script, "--model", settings.model, "--row", kind, "--threads",
+                              std::to_string(settings.threads), file});
+  });
   const nlohmann::json json = nlohmann::json::parse(output);
-  row.add(json.at("seconds"), json.at("stages").get<Stages>());
+  const double on_file = json.at("seconds");
+  row.add({on_file, seconds - on_file}, json.at("stages").get<Stages>());
 }
 
 std::string cell(const Row& row, const std::string& stage) {
@@ -168,15 +180,16 @@ std::string cell(const Row& row, const std::string& stage) {
 
 void print(const std::string& file, double video_seconds, int height, int width, const std::vector<Row>& rows) {
   std::cout << fmt::format(
-      "\n{}: {:.1f} s of {} x {}\n\n| row | seconds | x real time | {} | ours is faster by |\n"
-      "|---|---|---|---|---|---|---|---|---|\n",
+      "\n{}: {:.1f} s of {} x {}\n\n| row | seconds | x real time | {} | ours is faster by | starting |\n"
+      "|---|---|---|---|---|---|---|---|---|---|\n",
       fs::path(file).filename().string(), video_seconds, width, height, "decode | face | crop | network | rest");
   const double ours = bench::median(rows[0].seconds);
   for (const Row& row : rows) {
     const double seconds = bench::median(row.seconds);
     std::cout << fmt::format("| {} | {:.2f} | {:.1f} |", row.name, seconds, video_seconds / seconds);
     for (const std::string& stage : kStages) std::cout << fmt::format(" {} |", cell(row, stage));
-    std::cout << (&row == rows.data() ? " |\n" : fmt::format(" {:.2f}x |\n", seconds / ours));
+    std::cout << (&row == rows.data() ? " |" : fmt::format(" {:.2f}x |", seconds / ours))
+              << fmt::format(" {:.2f} |\n", bench::median(row.starts));
   }
   std::cout << std::flush;
 }
@@ -190,10 +203,10 @@ void bench_file(const Settings& settings, StageClock& clock, const std::string& 
     height = reader.info().height;
     width = reader.info().width;
   }
-  std::vector<Row> rows{{"avsr transcribe", "", {}, {}}};
+  std::vector<Row> rows{{"avsr transcribe", "", {}, {}, {}}};
   if (!settings.python.empty()) {
-    rows.push_back({"Python, detector on every frame", "every-frame", {}, {}});
-    rows.push_back({"Python, our stride and size", "our-stride", {}, {}});
+    rows.push_back({"Python, detector on every frame", "every-frame", {}, {}, {}});
+    rows.push_back({"Python, our stride and size", "our-stride", {}, {}, {}});
   }
   for (int repeat = 0; repeat < settings.repeats; ++repeat)
     for (Row& row : rows) {
@@ -203,12 +216,12 @@ void bench_file(const Settings& settings, StageClock& clock, const std::string& 
         run_rival(settings, row.remark, file, row);
         continue;
       }
-      const double seconds = program_seconds(settings, file);
+      const Run run = run_program_on(settings, file);
       Stages stages = clock.measure(file);
       double parts = 0;
       for (const auto& [stage, value] : stages) parts += value;
-      stages["rest"] = seconds - parts;  // below 0 where parts run side by side
-      row.add(seconds, stages);
+      stages["rest"] = run.file - parts;  // below 0 where parts run side by side
+      row.add(run, stages);
     }
   print(file, video_seconds, height, width, rows);
 }
