@@ -72,23 +72,23 @@ class ShiftedSound {
  public:
   explicit ShiftedSound(double late_seconds) {
     const int64_t late = std::llround(late_seconds * io::kSampleRate);
-    before_.assign(static_cast<size_t>(std::max<int64_t>(-late, 0)), 0.f);
+    silence_ = static_cast<size_t>(std::max<int64_t>(-late, 0));
     skipped_ = static_cast<size_t>(std::max<int64_t>(late, 0));
   }
   // A view that lasts until the next call.
   std::span<const float> shifted(const std::vector<float>& samples) {
     const size_t skip = std::min(skipped_, samples.size());
     skipped_ -= skip;
-    if (before_.empty()) return std::span(samples).subspan(skip);
-    first_ = std::move(before_);
-    before_.clear();
-    first_.insert(first_.end(), samples.begin(), samples.end());
+    if (silence_ == 0) return std::span(samples).subspan(skip);
+    first_.assign(silence_ + samples.size(), 0.f);
+    std::copy(samples.begin(), samples.end(), first_.end() - static_cast<std::ptrdiff_t>(samples.size()));
+    silence_ = 0;
     return first_;
   }
 
  private:
-  std::vector<float> before_, first_;  // silence that is still to come; the first samples with it
-  size_t skipped_ = 0;                 // samples still to be left out
+  std::vector<float> first_;          // the first samples, behind the silence
+  size_t silence_ = 0, skipped_ = 0;  // samples still to be put before, to be left out
 };
 
 int64_t expected_frames(const io::MediaReader& reader) {
