@@ -10,6 +10,7 @@
 #include "io/temporary_folder.h"
 #include "models/model_file.h"
 #include "pipeline/device.h"
+#include "pipeline/recognition/recognizer.h"
 #include "tests/pipeline/command_call.h"
 
 namespace avsr::pipeline {
@@ -49,6 +50,34 @@ TEST(TrainedModels, ReadARealFace) {
   ASSERT_EQ(outcome.code, 0) << outcome.failure << outcome.misuse;
   const auto score = nlohmann::json::parse(io::read_text_file(out + "/score.json"));
   EXPECT_LE(score.at("word_error_rate").get<double>(), 1.0 / 6) << outcome.out;
+}
+
+TEST(TrainedModels, OfSentencesWriteWhatWasSaid) {
+  const std::filesystem::path models = AVSR_SOURCE_DIR "/trained/grid-s1-sentences";
+  const auto backend = open_device({"cpu", 1});
+  const std::string card = io::read_text_file((models / "README.md").string());
+  uintmax_t bytes = 0;
+  for (const std::string kind : kKinds) {
+    const std::string file = models / (kind + ".safetensors");
+    EXPECT_TRUE(Recognizer(*backend, file).sentences());
+    EXPECT_THAT(card, HasSubstr(kind + ".safetensors"));
+    bytes += std::filesystem::file_size(file);
+  }
+  EXPECT_LE(bytes, 8'000'000u);
+  EXPECT_THAT(card, HasSubstr("CC BY 4.0"));
+
+  const char* grid = std::getenv("AVSR_GRID");
+  if (!grid) GTEST_SKIP() << "AVSR_GRID does not name the GRID corpus";
+  const io::TemporaryFolder folder;
+  const std::string out = folder / "text",
+                    sentence = std::filesystem::path(grid) / "s1/bbal6n.mp4";  // of the test split
+  const Outcome outcome =
+      call(run_transcribe, {models / "audiovisual.safetensors", sentence, "--out", out, "--grammar",
+                            AVSR_SOURCE_DIR "/recipes/grid.grammar", "--score", "--device", "cpu", "--threads", "1"});
+  ASSERT_EQ(outcome.code, 0) << outcome.failure << outcome.misuse;
+  const auto score = nlohmann::json::parse(io::read_text_file(out + "/score.json"));
+  EXPECT_LE(score.at("word_error_rate").get<double>(), 1.0 / 6) << outcome.out;
+  EXPECT_LE(score.at("start_error_seconds").get<double>(), 0.1) << outcome.out;
 }
 
 // Two people beside each other, who say different things at the same time: lips alone read each by itself as if the
