@@ -65,12 +65,7 @@ std::string panel_table(const Evaluation& evaluation, const Evaluation::Panel& p
   const std::vector<std::string> models = evaluation.systems();
   size_t width = 5;
   for (const std::string& model : models) width = std::max(width, model.size());
-  std::string head = markdown ? "| % |" : fmt::format("{:<{}}", "%", width), ruler = "|---|";
-  for (const Condition& condition : panel.conditions) {
-    head += markdown ? fmt::format(" {} |", level_name(condition)) : fmt::format("{:>9}", level_name(condition));
-    ruler += "---|";
-  }
-  std::string table = head + "\n" + (markdown ? ruler + "\n" : "");
+  std::string table = table_heading("%", panel, markdown, width);
   for (const std::string& model : models) {
     table += markdown ? fmt::format("| {} |", markdown_text(model)) : fmt::format("{:<{}}", model, width);
     for (const Condition& condition : panel.conditions) {
@@ -99,13 +94,8 @@ std::string comparison_tables(const Evaluation& evaluation) {
       "test, corrected for\nthe number of systems under each condition (Holm).\n",
       markdown_text(comparisons.front().system), evaluation.grouped_by);
   for (const Evaluation::Panel& panel : evaluation.panels()) {
-    text += fmt::format("\n| {} |", markdown_text(panel.title));
-    std::string ruler = "\n|---|";
-    for (const Condition& condition : panel.conditions) {
-      text += fmt::format(" {} |", level_name(condition));
-      ruler += "---|";
-    }
-    text += ruler + "\n";
+    text += "\n";
+    text += table_heading(panel.title, panel);
     for (const std::string& other : evaluation.systems()) {
       if (other == comparisons.front().system) continue;
       text += fmt::format("| over {} |", markdown_text(other));

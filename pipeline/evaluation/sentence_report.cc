@@ -40,13 +40,7 @@ std::string panel_table(const SentenceEvaluation& evaluation, const TestedSplit:
                         bool markdown) {
   size_t width = 5;
   for (const SentenceRow& row : evaluation.rows) width = std::max(width, row_name(row.model, row.decoding).size());
-  const char* corner = unit == Unit::words ? "WER %" : "CER %";
-  std::string head = markdown ? fmt::format("| {} |", corner) : fmt::format("{:<{}}", corner, width), ruler = "|---|";
-  for (const Condition& condition : panel.conditions) {
-    head += markdown ? fmt::format(" {} |", level_name(condition)) : fmt::format("{:>9}", level_name(condition));
-    ruler += "---|";
-  }
-  std::string table = head + "\n" + (markdown ? ruler + "\n" : "");
+  std::string table = table_heading(unit == Unit::words ? "WER %" : "CER %", panel, markdown, width);
   for (const std::string& model : evaluation.systems())
     for (const std::string& decoding : evaluation.decodings) {
       const std::string name = row_name(model, decoding);
@@ -92,13 +86,8 @@ std::string comparison_tables(const SentenceEvaluation& evaluation) {
       "each condition (Holm).\n",
       markdown_text(reference), evaluation.grouped_by);
   for (const TestedSplit::Panel& panel : evaluation.panels()) {
-    text += fmt::format("\n| {} |", markdown_text(panel.title));
-    std::string ruler = "\n|---|";
-    for (const Condition& condition : panel.conditions) {
-      text += fmt::format(" {} |", level_name(condition));
-      ruler += "---|";
-    }
-    text += ruler + "\n";
+    text += "\n";
+    text += table_heading(panel.title, panel);
     for (const std::string& other : evaluation.systems())
       for (const std::string& decoding : evaluation.decodings) {
         if (other == reference) continue;
