@@ -139,15 +139,4 @@ void WordDecoder::finish() {
 
 std::vector<WordEvent> WordDecoder::take() { return std::exchange(events_, {}); }
 
-std::vector<WordEvent> decode_words(std::span<const float> probabilities, int labels, int background,
-                                    const WordDecoding& decoding) {
-  WordDecoder decoder(labels, background, decoding);
-  if (probabilities.size() % static_cast<size_t>(labels) != 0)
-    throw std::invalid_argument(fmt::format("[decoding] {} probabilities for {} labels", probabilities.size(), labels));
-  for (size_t at = 0; at < probabilities.size(); at += static_cast<size_t>(labels))
-    decoder.push(probabilities.subspan(at, static_cast<size_t>(labels)));
-  decoder.finish();
-  return decoder.take();
-}
-
 }  // namespace avsr::models

@@ -81,8 +81,4 @@ class WordDecoder {
   std::vector<WordEvent> events_;
 };
 
-// All of a short recording at once: `windows` rows of `labels` values.
-std::vector<WordEvent> decode_words(std::span<const float> probabilities, int labels, int background,
-                                    const WordDecoding& decoding);
-
 }  // namespace avsr::models

@@ -20,6 +20,16 @@ void append(std::vector<float>& to, const std::vector<float>& row, int times) {
   for (int i = 0; i < times; ++i) to.insert(to.end(), row.begin(), row.end());
 }
 
+// All windows at once: rows of `labels` values.
+std::vector<WordEvent> decode_words(std::span<const float> rows, int labels, int background,
+                                    const WordDecoding& decoding) {
+  WordDecoder decoder(labels, background, decoding);
+  for (size_t at = 0; at < rows.size(); at += static_cast<size_t>(labels))
+    decoder.push(rows.subspan(at, static_cast<size_t>(labels)));
+  decoder.finish();
+  return decoder.take();
+}
+
 TEST(WordDecoder, FindsWordsInOrderWithTheirWindows) {
   std::vector<float> p;
   append(p, window(4, 2, 0.9f), 5);
@@ -162,7 +172,8 @@ TEST(WordDecoder, ABoundaryIsWhereTheProbabilitiesCross) {
 }
 
 TEST(WordDecoder, RefusesNonsense) {
-  EXPECT_THROW(decode_words(std::vector<float>{0.1f, 0.2f, 0.7f}, 2, -1, {}), std::invalid_argument);
+  EXPECT_THROW(WordDecoder(2, -1, {}).push(std::vector<float>{0.1f, 0.2f, 0.7f}), std::invalid_argument);
+  EXPECT_THROW(WordDecoder(2, 2, {}), std::invalid_argument);
   EXPECT_THROW(decode_words({}, 3, -1, {.unknown_below = 0}), std::invalid_argument);
   EXPECT_TRUE(decode_words({}, 3, -1, {}).empty());
 }
